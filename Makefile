@@ -1,0 +1,38 @@
+# Two commands: `make demo` and `make test`. Each does its own set-up in .venv on a machine with Python 3.11+.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-all lint overhead clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt torch
+	$(BIN)/pip install -q -c constraints.txt -e '.[litellm,local,postgres,dashboard,dev]'
+	$(BIN)/pip check
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/tunewright setup-local
+	$(BIN)/python examples/demo/demo.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell agent tools prompts tests examples benchmarks docs README.md CONTRIBUTING.md CHANGELOG.md Makefile pyproject.toml
+
+test: lint
+	$(BIN)/tunewright setup-local
+	$(BIN)/pytest -n 2
+
+test-all: lint
+	$(BIN)/tunewright setup-local
+	$(BIN)/pytest -n 2 -m 'not gpu or gpu'
+
+overhead: $(STAMP)
+	$(BIN)/python benchmarks/overhead.py
+
+clean:
+	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache

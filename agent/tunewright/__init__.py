@@ -1,0 +1,1 @@
+"""The product: a language model proposes, a surrogate disposes, a record remembers. Importing this does nothing."""

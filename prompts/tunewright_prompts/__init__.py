@@ -1,0 +1,1 @@
+"""Every sentence that a model reads, as Markdown with Jinja."""
