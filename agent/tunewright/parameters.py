@@ -1,0 +1,410 @@
+"""One parameter: what values it takes, how a value maps to the unit interval, and how it is written down."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tunewright.errors import SpaceError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Units = NDArray[np.float64]
+
+Scalar = bool | int | float | str
+When = Mapping[str, Any]
+
+
+class Parameter:
+    """What all parameters share; the kinds below are frozen dataclasses."""
+
+    kind: ClassVar[str] = ""
+    name: str
+    default: Any
+    about: str
+    unit: str
+    when: When
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise SpaceError(
+                f"parameter name {self.name!r} is not an identifier",
+                "use letters, digits and _, for example weight_decay",
+            )
+        when = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in (self.when or {}).items()}
+        object.__setattr__(self, "when", when)
+        self._check_bounds()
+        if self.default is not None:
+            fault = self.fault(self.default)
+            if fault:
+                raise SpaceError(
+                    f"default {self.default!r} of {self.name!r} {fault}", f"give a default that is {self.accepts()}"
+                )
+            object.__setattr__(self, "default", self.round(self.default))
+
+    def _check_bounds(self) -> None:
+        raise NotImplementedError
+
+    def fault(self, value: Any) -> str | None:
+        """What is wrong with a value, as the end of a sentence; None when it can be run."""
+        raise NotImplementedError
+
+    def accepts(self) -> str:
+        """The values that would be accepted, in words."""
+        raise NotImplementedError
+
+    def round(self, value: Any) -> Any:
+        """The nearest value on the parameter's own grid (step, powers of two), for a value without a `fault`."""
+        raise NotImplementedError
+
+    def tidy(self, value: Any) -> Any:
+        """A value in the fewest digits that matter; two values with the same tidy form count as equal."""
+        return self.round(value)
+
+    def to_unit(self, values: Sequence[Any]) -> "Units":
+        """Positions in [0, 1], shape (n,), on the parameter's scale."""
+        raise NotImplementedError
+
+    def from_unit(self, units: "Units") -> list[Any]:
+        """Tidy values at positions in [0, 1], shape (n,)."""
+        raise NotImplementedError
+
+    @property
+    def start(self) -> Any:
+        """The default or, where none was stated, the middle of the scale (`assumed`)."""
+        if self.default is not None:
+            return self.default
+        import numpy as np
+
+        return self.from_unit(np.array([0.5]))[0]
+
+    @property
+    def assumed(self) -> bool:
+        """Whether `start` was not stated by the person."""
+        return self.default is None
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameter as plain data; fields at their default are left out."""
+        record: dict[str, Any] = {"name": self.name, "type": self.kind}
+        for field_ in fields(self):  # type: ignore[arg-type]
+            key, value = field_.name, getattr(self, field_.name)
+            if key != "name" and value != field_.default and value != {}:
+                record[key] = list(value) if isinstance(value, tuple) else value
+        if self.when:
+            record["when"] = {k: v[0] if len(v) == 1 else list(v) for k, v in self.when.items()}
+        return record
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+class _Numeric(Parameter):
+    low: Any
+    high: Any
+    log: bool
+    step: Any
+
+    def _check_bounds(self) -> None:
+        for bound in (self.low, self.high):
+            if not _is_number(bound):
+                raise SpaceError(
+                    f"bound {bound!r} of {self.name!r} is not a finite number", "give low and high as numbers"
+                )
+        if not self.low < self.high:
+            raise SpaceError(f"{self.name!r} has low {self.low!r} and high {self.high!r}", "low must be below high")
+        if self.log and self.low <= 0:
+            raise SpaceError(f"{self.name!r} has log: true and low {self.low!r}", "a log scale needs low above 0")
+        if self.step is not None and (not _is_number(self.step) or not 0 < self.step <= self.high - self.low):
+            raise SpaceError(
+                f"{self.name!r} has step {self.step!r}", f"a step lies above 0 and up to {self.high - self.low!r}"
+            )
+        if self.step is not None and self.log:
+            raise SpaceError(f"{self.name!r} has both log and step", "choose one of them")
+
+    def accepts(self) -> str:
+        return f"a number from {self.low!r} to {self.high!r}"
+
+    def fault(self, value: Any) -> str | None:
+        if not _is_number(value):
+            return f"is not {self.accepts()}"
+        if not self.low <= value <= self.high:
+            return f"is outside {self.low!r} to {self.high!r}"
+        return None
+
+
+@dataclass(frozen=True)
+class Float(_Numeric):
+    """A real number in [low, high].
+
+    Args:
+        name: an identifier.
+        low: lower bound, included.
+        high: upper bound, included.
+        log: search on a log scale (low above 0).
+        logit: search on a logit scale (bounds strictly inside 0 and 1).
+        step: only values low, low + step, low + 2 step, ...
+        default: where the person stands today; trial 0 runs it.
+        about: one line that says what it does; the model reads it.
+        unit: for example "tokens".
+        when: the parameter exists only when these parents have these values.
+    """
+
+    name: str
+    low: float
+    high: float
+    log: bool = False
+    logit: bool = False
+    step: float | None = None
+    default: float | None = None
+    about: str = ""
+    unit: str = ""
+    when: When = None  # type: ignore[assignment]
+
+    kind: ClassVar[str] = "float"
+
+    def _check_bounds(self) -> None:
+        super()._check_bounds()
+        if self.logit and not (self.low > 0 and self.high < 1):
+            raise SpaceError(
+                f"{self.name!r} has logit: true and bounds {self.low!r} to {self.high!r}",
+                "a logit scale lies inside 0 and 1",
+            )
+        if self.logit and (self.log or self.step is not None):
+            raise SpaceError(f"{self.name!r} has logit beside log or step", "choose one of them")
+
+    def _grid(self) -> int:
+        return math.floor((self.high - self.low) / float(self.step or 1) + 1e-9) + 1
+
+    def round(self, value: Any) -> float:
+        if self.step is None:
+            return float(value)
+        index = min(round((value - self.low) / self.step), self._grid() - 1)
+        return _shortest(self.low + index * self.step, self.step / 1e6)
+
+    def tidy(self, value: Any) -> float:
+        if self.step is not None:
+            return self.round(value)
+        # four digits on the scale that is searched
+        distance = min(value, 1 - value) if self.logit else value if self.log else self.high - self.low
+        short = _shortest(value, abs(distance) / 2e3)
+        return float(min(max(short, self.low), self.high))  # shortening may step over a bound by half a digit
+
+    def to_unit(self, values: Sequence[Any]) -> "Units":
+        import numpy as np
+
+        x = np.asarray(values, dtype=float)
+        if self.step is not None:
+            return np.asarray((np.rint((x - self.low) / self.step) + 0.5) / self._grid())
+        low, high = _scale(self, np.array([self.low, self.high]))
+        return np.asarray(np.clip((_scale(self, x) - low) / (high - low), 0.0, 1.0))
+
+    def from_unit(self, units: "Units") -> list[Any]:
+        import numpy as np
+
+        u = np.clip(np.asarray(units, dtype=float), 0.0, 1.0)
+        if self.step is not None:
+            index = np.minimum((u * self._grid()).astype(int), self._grid() - 1)
+            return [self.round(self.low + i * self.step) for i in index.tolist()]
+        low, high = _scale(self, np.array([self.low, self.high]))
+        s = low + u * (high - low)
+        x = np.exp(s) if self.log else 1 / (1 + np.exp(-s)) if self.logit else s
+        return [self.tidy(v) for v in np.clip(x, self.low, self.high).tolist()]
+
+
+def _scale(parameter: Float, x: "Units") -> "Units":
+    import numpy as np
+
+    if parameter.log:
+        return np.asarray(np.log(x))
+    if parameter.logit:
+        return np.asarray(np.log(x) - np.log1p(-x))
+    return np.asarray(x, dtype=float)
+
+
+def _shortest(value: float, resolution: float) -> float:
+    """The value in as few decimals as keep it within half a `resolution`."""
+    if value == 0 or resolution <= 0:
+        return float(value)
+    return round(float(value), max(0, math.ceil(-math.log10(resolution))) if resolution < 1 else 0)
+
+
+@dataclass(frozen=True)
+class Int(_Numeric):
+    """A whole number in [low, high].
+
+    Args:
+        rounding: "power_of_two" leaves only 1, 2, 4, 8, ... inside the bounds.
+        name, low, high, log, step, default, about, unit, when: as for `Float`.
+    """
+
+    name: str
+    low: int
+    high: int
+    log: bool = False
+    step: int | None = None
+    rounding: str | None = None
+    default: int | None = None
+    about: str = ""
+    unit: str = ""
+    when: When = None  # type: ignore[assignment]
+
+    kind: ClassVar[str] = "int"
+
+    def _check_bounds(self) -> None:
+        super()._check_bounds()
+        for key in ("low", "high", "step"):
+            value = getattr(self, key)
+            if value is not None:
+                if int(value) != value:
+                    raise SpaceError(
+                        f"{key} {value!r} of {self.name!r} is not a whole number", "use a Float, or whole numbers"
+                    )
+                object.__setattr__(self, key, int(value))
+        if self.rounding not in (None, "power_of_two"):
+            raise SpaceError(
+                f"rounding {self.rounding!r} of {self.name!r} is not known", "the only rounding is power_of_two"
+            )
+        if self.rounding and self.step is not None:
+            raise SpaceError(f"{self.name!r} has both rounding and step", "choose one of them")
+        if self.rounding and not self._powers():
+            raise SpaceError(f"no power of two lies from {self.low} to {self.high} ({self.name!r})", "widen the bounds")
+
+    def _powers(self) -> list[int]:
+        first = max(0, math.ceil(math.log2(max(self.low, 1))) - 1)
+        return (
+            [2**k for k in range(first, self.high.bit_length() + 1) if self.low <= 2**k <= self.high]
+            if self.high > 0
+            else []
+        )
+
+    def accepts(self) -> str:
+        kind = "a power of two" if self.rounding else "a whole number"
+        return f"{kind} from {self.low} to {self.high}"
+
+    def fault(self, value: Any) -> str | None:
+        fault = super().fault(value)
+        if fault is None and int(value) != value:
+            return "is not a whole number"
+        return fault
+
+    def round(self, value: Any) -> int:
+        if self.rounding:
+            return min(self._powers(), key=lambda p: abs(math.log2(p) - math.log2(max(value, 0.5))))
+        if self.step is not None:
+            last = (self.high - self.low) // self.step
+            return int(self.low + min(round((value - self.low) / self.step), last) * self.step)
+        return int(value)
+
+    def to_unit(self, values: Sequence[Any]) -> "Units":
+        import numpy as np
+
+        x = np.asarray(values, dtype=float)
+        if self.rounding:
+            powers = self._powers()
+            return np.asarray((np.rint(np.log2(np.maximum(x, 0.5))) - math.log2(powers[0]) + 0.5) / len(powers))
+        if self.step is not None:
+            return np.asarray((np.rint((x - self.low) / self.step) + 0.5) / ((self.high - self.low) // self.step + 1))
+        if self.log:
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            return np.asarray((np.log(x) - low) / (high - low))
+        return np.asarray((x - self.low + 0.5) / (self.high - self.low + 1))
+
+    def from_unit(self, units: "Units") -> list[Any]:
+        import numpy as np
+
+        u = np.clip(np.asarray(units, dtype=float), 0.0, 1.0)
+        if self.rounding:
+            powers = self._powers()
+            return [powers[i] for i in np.minimum((u * len(powers)).astype(int), len(powers) - 1).tolist()]
+        if self.step is not None:
+            count = (self.high - self.low) // self.step + 1
+            return [self.low + i * self.step for i in np.minimum((u * count).astype(int), count - 1).tolist()]
+        if self.log:
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            x = np.rint(np.exp(low + u * (high - low)))
+        else:
+            x = np.floor(u * (self.high - self.low + 1)) + self.low
+        return [int(v) for v in np.clip(x, self.low, self.high)]  # u == 1 exactly falls one past the last cell
+
+
+@dataclass(frozen=True)
+class Choice(Parameter):
+    """One of a few values.
+
+    Args:
+        choices: two or more distinct values (text, numbers or booleans).
+        ordered: neighbours in the list are alike, as sizes are.
+        name, default, about, unit, when: as for `Float`.
+    """
+
+    name: str
+    choices: Sequence[Scalar]
+    ordered: bool = False
+    default: Scalar | None = None
+    about: str = ""
+    unit: str = ""
+    when: When = None  # type: ignore[assignment]
+
+    kind: ClassVar[str] = "choice"
+
+    def _check_bounds(self) -> None:
+        if isinstance(self.choices, str) or not isinstance(self.choices, Sequence):
+            raise SpaceError(
+                f"choices {self.choices!r} of {self.name!r} is not a list", "give a list such as [adamw, sgd]"
+            )
+        object.__setattr__(self, "choices", tuple(self.choices))
+        for choice in self.choices:
+            if not isinstance(choice, bool | int | float | str) or (
+                isinstance(choice, float) and not math.isfinite(choice)
+            ):
+                raise SpaceError(
+                    f"choice {choice!r} of {self.name!r} is not a plain value", "use text, numbers or true/false"
+                )
+        identities = [_identity(choice) for choice in self.choices]
+        if len(set(identities)) < len(identities) or len(identities) < 2:
+            raise SpaceError(f"choices {list(self.choices)!r} of {self.name!r}", "give two or more distinct values")
+
+    def accepts(self) -> str:
+        return "one of " + ", ".join(repr(choice) for choice in self.choices)
+
+    def index(self, value: Any) -> int | None:
+        """Place of a value in `choices`; None when it is not among them (true is not 1)."""
+        wanted = _identity(value)
+        return next((i for i, choice in enumerate(self.choices) if _identity(choice) == wanted), None)
+
+    def fault(self, value: Any) -> str | None:
+        return None if self.index(value) is not None else f"is not {self.accepts()}"
+
+    def round(self, value: Any) -> Any:
+        index = self.index(value)
+        if index is None:
+            raise ValueError(f"{value!r} {self.fault(value)}")
+        return self.choices[index]
+
+    def to_unit(self, values: Sequence[Any]) -> "Units":
+        import numpy as np
+
+        places = {_identity(choice): i for i, choice in enumerate(self.choices)}
+        return (np.array([places[_identity(v)] for v in values], dtype=float) + 0.5) / len(self.choices)
+
+    def from_unit(self, units: "Units") -> list[Any]:
+        import numpy as np
+
+        count = len(self.choices)
+        u = np.clip(np.asarray(units, dtype=float), 0.0, 1.0)
+        return [self.choices[i] for i in np.minimum((u * count).astype(int), count - 1).tolist()]
+
+    @property
+    def start(self) -> Any:
+        """The default; where none was stated, the middle of an ordered list or the first of an unordered one."""
+        if self.default is not None or self.ordered:
+            return super().start
+        return self.choices[0]
+
+
+def _identity(value: Any) -> tuple[str, Any]:
+    kind = "bool" if isinstance(value, bool) else "number" if isinstance(value, int | float) else type(value).__name__
+    return kind, value if isinstance(value, bool | int | float | str) else repr(value)

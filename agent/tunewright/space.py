@@ -1,0 +1,275 @@
+"""The search space: parameters, their conditions and relations; checking, rounding, the unit cube, JSON."""
+
+import inspect
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from tunewright.errors import SpaceError
+from tunewright.parameters import Choice, Float, Int, Parameter
+from tunewright.relations import Relation
+from tunewright_tools.base import Config
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Checked", "Choice", "Fault", "Float", "Int", "Parameter", "Space"]
+
+_KINDS: dict[str, type[Float] | type[Int] | type[Choice]] = {"float": Float, "int": Int, "choice": Choice}
+_BATCHES = 50
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a configuration, in words that a person or a model can act on."""
+
+    name: str
+    """The parameter, or the relation's text."""
+    seen: Any
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of a proposed configuration: `config` is what would run, and is complete when `faults` is empty."""
+
+    config: Config
+    faults: tuple[Fault, ...]
+    ignored: tuple[str, ...]
+    """Names that are not in the space or not active in this configuration; they were left out, not judged."""
+
+
+class Space:
+    """The parameters of a study and the rules between them; immutable.
+
+    Args:
+        parameters: `Float`, `Int` and `Choice`, in the order in which people should read them.
+        relations: statements that every configuration fulfils, such as "width % heads == 0".
+
+    Raises:
+        SpaceError: double names, a condition on an unknown parent or value, a ring of conditions,
+            a relation over unknown names.
+    """
+
+    def __init__(self, *parameters: Parameter, relations: Iterable[str] = ()) -> None:
+        if not parameters:
+            raise SpaceError("the space has no parameters", "add at least one Float, Int or Choice")
+        self.parameters: tuple[Parameter, ...] = parameters
+        self.names: tuple[str, ...] = tuple(p.name for p in parameters)
+        self._by_name = dict(zip(self.names, parameters, strict=True))
+        doubled = sorted({name for name in self.names if self.names.count(name) > 1})
+        if doubled:
+            raise SpaceError(f"the parameter {doubled[0]!r} is there twice", "give each parameter its own name")
+        self._order = self._parents_first()
+        self.relations: tuple[Relation, ...] = tuple(Relation(text) for text in relations)
+        for relation in self.relations:
+            unknown = [name for name in relation.names if name not in self._by_name]
+            if unknown:
+                raise SpaceError(
+                    f"relation {relation.text!r} names {unknown[0]!r}", f"the parameters are {', '.join(self.names)}"
+                )
+
+    def _parents_first(self) -> tuple[str, ...]:
+        for p in self.parameters:
+            for parent, values in p.when.items():
+                if parent not in self._by_name:
+                    raise SpaceError(
+                        f"{p.name!r} depends on {parent!r}, which is not in the space",
+                        f"the parameters are {', '.join(self.names)}",
+                    )
+                for value in values:
+                    fault = self._by_name[parent].fault(value)
+                    if fault:
+                        raise SpaceError(
+                            f"{p.name!r} is there when {parent} is {value!r}, which {fault}",
+                            f"{parent} takes {self._by_name[parent].accepts()}",
+                        )
+        try:
+            return tuple(TopologicalSorter({p.name: list(p.when) for p in self.parameters}).static_order())
+        except CycleError as e:
+            raise SpaceError(
+                f"conditions run in a ring: {' -> '.join(e.args[1])}", "a parent cannot depend on its child"
+            ) from e
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self.parameters)
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._by_name[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Space) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.to_json(), sort_keys=True))
+
+    def __repr__(self) -> str:
+        return f"Space({', '.join(map(repr, self.parameters))})"
+
+    def with_relations(self, relations: Iterable[str]) -> "Space":
+        """The same parameters with more relations."""
+        return Space(*self.parameters, relations=dict.fromkeys([*(r.text for r in self.relations), *relations]))
+
+    # -- one configuration ---------------------------------------------------------------------------------------
+
+    def active(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names that exist in this configuration, in the order of the space: all their conditions hold."""
+        on: set[str] = set()
+        for name in self._order:
+            when = self._by_name[name].when
+            if all(
+                parent in on and self._is_one_of(parent, config.get(parent), values) for parent, values in when.items()
+            ):
+                on.add(name)
+        return tuple(name for name in self.names if name in on)
+
+    def _is_one_of(self, parent: str, value: Any, values: Sequence[Any]) -> bool:
+        p = self._by_name[parent]
+        if p.fault(value):
+            return False
+        rounded = p.round(value)
+        return any(p.round(v) == rounded for v in values)
+
+    def check(self, config: Mapping[str, Any]) -> Checked:
+        """What is wrong with a configuration, and what would run of it. Values move only onto a declared grid."""
+        active = self.active(config)
+        faults: list[Fault] = []
+        kept: Config = {}
+        for name in active:
+            p = self._by_name[name]
+            if config.get(name) is None:
+                faults.append(Fault(name, None, f"{name} is missing; it takes {p.accepts()}"))
+                continue
+            fault = p.fault(config[name])
+            if fault:
+                faults.append(Fault(name, config[name], f"{name} = {config[name]!r} {fault}"))
+            else:
+                kept[name] = p.round(config[name])
+        if not faults:
+            for r in self.relations:
+                if not r.holds(kept):
+                    seen = {name: kept[name] for name in r.names if name in kept}
+                    values = ", ".join(f"{k} = {v!r}" for k, v in seen.items())
+                    faults.append(Fault(r.text, seen, f"{r.text} does not hold with {values}"))
+        ignored = tuple(name for name in config if name not in active and config[name] is not None)
+        return Checked(kept, tuple(faults), ignored)
+
+    def key(self, config: Mapping[str, Any]) -> str:
+        """An identity: two configurations with the same key are the same after rounding to the digits that matter."""
+        return json.dumps({name: self._by_name[name].tidy(config[name]) for name in self.active(config)})
+
+    def default(self) -> Config:
+        """The configuration of trial 0: stated defaults, else the middle of each scale. It may break a relation."""
+        return self._only_active({p.name: p.start for p in self.parameters})
+
+    def _only_active(self, config: Config) -> Config:
+        return {name: config[name] for name in self.active(config)}
+
+    # -- many configurations -------------------------------------------------------------------------------------
+
+    def to_unit(self, configs: Sequence[Mapping[str, Any]]) -> "NDArray[np.float64]":
+        """Positions in the unit cube, shape (n, d); an inactive parameter takes its start value."""
+        import numpy as np
+
+        columns = [p.to_unit([config.get(p.name, p.start) for config in configs]) for p in self.parameters]
+        return np.stack(columns, axis=1) if configs else np.zeros((0, len(self)))
+
+    def from_unit(self, units: "NDArray[np.float64]") -> list[Config]:
+        """Configurations at positions in the unit cube, shape (n, d). Relations are not looked at."""
+        import numpy as np
+
+        u = np.asarray(units, dtype=float)
+        columns = [p.from_unit(u[:, j]) for j, p in enumerate(self.parameters)]
+        full = [dict(zip(self.names, row, strict=True)) for row in zip(*columns, strict=True)]
+        return [self._only_active(config) for config in full] if self.conditional else full
+
+    @property
+    def conditional(self) -> bool:
+        """Whether any parameter has a condition."""
+        return any(p.when for p in self.parameters)
+
+    def activity(self, configs: Sequence[Mapping[str, Any]]) -> "NDArray[np.bool_]":
+        """Which parameters are active, shape (n, d)."""
+        import numpy as np
+
+        return np.array([[name in config for name in self.names] for config in configs], dtype=bool).reshape(
+            -1, len(self)
+        )
+
+    def fulfils(self, config: Mapping[str, Any]) -> bool:
+        """Whether all relations hold."""
+        return all(r.holds(config) for r in self.relations)
+
+    def sample(self, n: int, seed: int) -> list[Config]:
+        """Configurations of a scrambled Sobol sequence that fulfil the relations, n of them.
+
+        Raises:
+            SpaceError: fewer than n of many thousand draws fulfil the relations.
+        """
+        from scipy.stats import qmc
+
+        engine = qmc.Sobol(len(self), seed=seed)
+        found: list[Config] = []
+        size = max(8, 1 << (2 * n - 1).bit_length())
+        for batch in range(1, _BATCHES + 1):
+            found += [c for c in self.from_unit(engine.random(size)) if self.fulfils(c)]
+            if len(found) >= n or not self.relations:
+                return found[:n]
+            size = min(size * 2, 8192)
+            engine = qmc.Sobol(len(self), seed=seed + 1_000_003 * batch)
+        raise SpaceError(
+            f"only {len(found)} of the configurations drawn fulfil {', '.join(r.text for r in self.relations)}",
+            "loosen the relations, or declare the parameters so that most values fulfil them",
+        )
+
+    # -- JSON ----------------------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """The space as plain data; `from_json` gives an equal space."""
+        record: dict[str, Any] = {"parameters": [p.to_json() for p in self.parameters]}
+        if self.relations:
+            record["relations"] = [r.text for r in self.relations]
+        return record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "Space":
+        """The space that `to_json` wrote.
+
+        Raises:
+            SpaceError: an unknown key or kind, a missing bound.
+        """
+        return cls(*(parameter_from_json(p) for p in record["parameters"]), relations=record.get("relations", ()))
+
+
+def parameter_from_json(record: Mapping[str, Any]) -> Parameter:
+    """One parameter from plain data such as `{"name": "lr", "type": "float", "low": 1e-5, "high": 0.1, "log": true}`.
+
+    Raises:
+        SpaceError: an unknown key or kind, a missing bound.
+    """
+    fields = dict(record)
+    name, kind = fields.pop("name", None), fields.pop("type", None)
+    if kind not in _KINDS:
+        raise SpaceError(f"parameter {name!r} has type {kind!r}", f"the types are {', '.join(_KINDS)}")
+    cls = _KINDS[kind]
+    known = [key for key in inspect.signature(cls).parameters if key != "name"]
+    for key in fields:
+        if key not in known:
+            raise SpaceError(f"parameter {name!r} has a key {key!r}", f"a {kind} has {', '.join(known)}")
+    needed = ("choices",) if cls is Choice else ("low", "high")
+    for key in needed:
+        if key not in fields:
+            raise SpaceError(f"parameter {name!r} has no {key!r}", f"a {kind} needs {' and '.join(needed)}")
+    return cls(name, **fields)
