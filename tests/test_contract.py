@@ -1,0 +1,168 @@
+import itertools
+import json
+import math
+import random
+
+import pytest
+
+from tunewright_tools import contract
+from tunewright_tools.base import ToolSetupError
+from tunewright_tools.contract import Reader, declared
+
+
+def read(text: str, best_of_curve: bool = False, extra: tuple[str, ...] = ()) -> Reader:
+    reader = Reader({"val_loss": "minimize", "acc": "maximize"}, extra, best_of_curve)
+    reader.feed(text, 1.0)
+    reader.close(2.0)
+    return reader
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "val_loss: 0.5\n",
+        "val_loss=0.5\n",
+        "  val_loss = 5e-1  \n",
+        '{"val_loss": 0.5}\n',
+        "val_loss:0.5",
+        "lr=0.1, val_loss=.5; note='a b' | x=y\n",
+        "val_loss: 0.5\r\n",
+        "\rval_loss: 0.7\rval_loss: 0.5\r",
+        "val_loss: '0.5'\n",
+    ],
+)
+def test_the_forms_that_count(text: str) -> None:
+    assert read(text).values.final() == {"val_loss": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("best val_loss: 0.3 so far\n", "not a line of"),
+        ("INFO val_loss=0.3\n", "not a line of"),
+        ("{'val_loss': 0.3}\n", "not a line of"),
+        ('{"val_loss": "n/a"}\n', "not a number"),
+        ('{"val_loss": true}\n', "not a number"),
+        ('{"val_loss": null}\n', "not a number"),
+        ("val_loss: tensor(0.5)\n", "not a number"),
+        ("val_loss: 1_000\n", "not a number"),
+    ],
+)
+def test_near_misses_do_not_count_and_are_named(text: str, reason: str) -> None:
+    reader = read(text)
+    assert reader.values.final() == {}
+    assert reader.values.missing() == ("val_loss", "acc")
+    assert len(reader.notes) == 1
+    assert reason in reader.notes[0]
+    assert text.strip() in reader.notes[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["my_val_loss: 3\n", "val_loss_ema=3\n", "VAL_LOSS: 3\n", "http://val_loss/x\n", "[1]\n", ""]
+)
+def test_other_names_do_not_count(text: str) -> None:
+    reader = read(text)
+    assert reader.values.final() == {}
+    assert reader.notes == []
+
+
+def test_names_with_spaces_slashes_and_dashes() -> None:
+    reader = Reader({"test/top-1 acc": "maximize"})
+    reader.feed("epoch=1, test/top-1 acc=0.5, test/top-1=9\ntest/top-1 acc: 0.75\n", 0)
+    assert reader.values.final() == {"test/top-1 acc": 0.75}
+    assert [point.metrics for point in reader.values.curve()] == [{"test/top-1 acc": 0.5}]
+
+
+def test_the_last_value_wins_or_each_metric_has_its_own_best_of_the_curve() -> None:
+    text = (
+        "epoch=1 val_loss=0.4 acc=-2 size=9\nepoch=2 val_loss=0.3 acc=-3 size=8\nepoch=3 val_loss=0.6 acc=-4 size=7\n"
+    )
+    assert read(text, extra=("size",)).values.final() == {"val_loss": 0.6, "acc": -4, "size": 7}
+    assert read(text, True, ("size",)).values.final() == {"val_loss": 0.3, "acc": -2, "size": 7}
+    # A summary without step or epoch is no point of the curve, and a metric without a curve keeps its last value.
+    assert read("epoch=1 val_loss=0.4\nval_loss: 0.1\nacc: 3\nacc: 2", True).values.final() == {
+        "val_loss": 0.4,
+        "acc": 2,
+    }
+
+
+def test_points() -> None:
+    reader = Reader({"val_loss": "minimize", "acc": "maximize"})
+    points = reader.feed('step=10 epoch=1 val_loss=0.5 other=3\n{"epoch": 2, "acc": 0.5, "val_loss": NaN}\n', 1.5)
+    points += reader.feed("epoch: 3\nval_loss: 7\nstep=4 other=1\nstep=nan acc=1\nstep=x acc=2\n", 2.5)
+    assert [(point.step, point.metrics, point.seconds) for point in points] == [
+        (10, {"val_loss": 0.5}, 1.5),
+        (2, {"acc": 0.5}, 1.5),
+    ]
+    assert tuple(points) == reader.values.curve()
+    assert reader.values.final() == {"val_loss": 7, "acc": 2}
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "inf", "-Infinity", "-inf"])
+def test_a_last_value_that_is_not_finite(word: str) -> None:
+    assert set(read(f"acc: 1\nval_loss: {word}\n").values.not_finite()) == {"val_loss"}
+    assert set(read(f"epoch=1 val_loss=0.5\nval_loss: {word}\n", True).values.not_finite()) == {"val_loss"}
+    assert read(f"val_loss: {word}\nval_loss: 2\n").values.not_finite() == {}
+    assert math.isinf(read('{"acc": 1' + "0" * 400 + "}").values.final()["acc"])
+
+
+def test_status() -> None:
+    assert read("status: oom\n").status == "oom"
+    assert read('{"status": "diverged"}').status == "diverged"
+    assert read("status: oom\nstatus: running\n").status is None
+    assert read("status: crashed\n").status is None
+    assert read("the status: oom\n").status is None
+
+
+def test_any_cut_of_the_text_reads_the_same() -> None:
+    text = "hello\nstep=1 val_loss=0.5\r\n" + json.dumps({"step": 2, "val_loss": 0.25}) + "\nval_loss: 0.125"
+    dice = random.Random(0)
+    for _ in range(100):
+        reader = Reader({"val_loss": "minimize"})
+        at = 0
+        while at < len(text):
+            size = dice.randint(1, 9)
+            reader.feed(text[at : at + size], 0.0)
+            at += size
+        reader.close(0.0)
+        assert reader.values.final() == {"val_loss": 0.125}
+        assert [point.step for point in reader.values.curve()] == [1, 2]
+
+
+def test_an_endless_line_takes_no_memory_and_the_next_one_counts() -> None:
+    reader = Reader({"val_loss": "minimize"})
+    for _ in range(5):
+        reader.feed("val_loss: 1 " + "x" * (contract.MAX_LINE // 2), 0.0)
+        assert len(reader._rest) <= contract.MAX_LINE
+    reader.feed("\nval_loss: 0.5\n", 0.0)
+    assert reader.values.final() == {"val_loss": 0.5}
+    assert "longer than can be read" in reader.notes[0]
+
+
+def test_a_long_curve_is_thinned_evenly_but_its_best_is_exact() -> None:
+    reader = Reader({"val_loss": "minimize"}, best_of_curve=True)
+    count = 10 * contract.MAX_POINTS + 7
+    seen = 0
+    for step in range(count):
+        seen += len(reader.feed(f"step={step} val_loss={abs(step - 7777) + 1}\n", 0.0))
+    curve = [point.step for point in reader.values.curve()]
+    assert seen == count
+    assert contract.MAX_POINTS / 2 <= len(curve) <= contract.MAX_POINTS + 1
+    assert (curve[0], curve[-1]) == (0, count - 1)
+    assert len({after - before for before, after in itertools.pairwise(curve[:-1])}) == 1
+    assert reader.values.final() == {"val_loss": 1}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ([], "no metric"),
+        ([("a", "minimise")], "minimise"),
+        ([("step", "minimize")], "step"),
+        ([("a", "minimize"), ("a", "maximize")], "declared twice"),
+        ([(" ", "minimize")], "empty"),
+    ],
+)
+def test_declarations_that_cannot_be_read(metrics: list[tuple[str, str]], said: str) -> None:
+    with pytest.raises(ToolSetupError, match=said):
+        declared(metrics)

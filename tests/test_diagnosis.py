@@ -1,0 +1,102 @@
+import pytest
+
+from tunewright_tools.diagnosis import from_exit, from_text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "MemoryError",
+        "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 8.00 GiB for an array",
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB.",
+        "torch.cuda.OutOfMemoryError: HIP out of memory.",
+        "RuntimeError: CUDA error: out of memory",
+        "RuntimeError: [enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes.",
+        "RuntimeError: MPS backend out of memory (MPS allocated: 1 GB)",
+        "jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1 bytes.",
+        "terminate called after throwing an instance of 'std::bad_alloc'",
+        "OSError: [Errno 12] Cannot allocate memory",
+    ],
+)
+def test_out_of_memory(line: str) -> None:
+    found = from_text(f"Traceback\n  x\n{line}\nsrun: error: task 0: Exited\n")
+    assert found is not None
+    assert (found.status, found.fault) == ("oom", "config")
+    assert line in found.reason
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "FloatingPointError: divide by zero",
+        "AssertionError: Loss is NaN, stopping",
+        "ValueError: Input contains NaN.",
+        "RuntimeError: loss is not finite at step 3",
+        "found NaN loss in epoch 2",
+        "The loss tensor contains inf",
+    ],
+)
+def test_not_finite(line: str) -> None:
+    found = from_text(line)
+    assert found is not None
+    assert (found.status, found.fault) == ("diverged", "config")
+
+
+def test_of_memory_and_nan_the_later_one_counts() -> None:
+    nan, memory = "warning: loss is nan, skipped\n", "MemoryError\n"
+    assert [from_text(text).status for text in (nan + memory, memory + nan)] == ["oom", "diverged"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "OSError: [Errno 28] No space left on device",
+        "RuntimeError: No CUDA GPUs are available, no CUDA-capable device is detected",
+        "RuntimeError: CUDA driver version is insufficient for CUDA runtime version",
+        "ERROR: Unexpected bus error. This might be caused by insufficient shared memory (shm).",
+    ],
+)
+def test_the_host(line: str) -> None:
+    found = from_text(line)
+    assert found is not None
+    assert (found.status, found.fault) == ("crashed", "host")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KeyError: 'x'",
+        "AssertionError: loss information missing",
+        "the loss is finance-related",
+        "memory is fine",
+        # A warning about a module that is only optional, then the real error.
+        "ModuleNotFoundError: No module named 'triton'\nTraceback\nRuntimeError: shapes differ",
+    ],
+)
+def test_what_names_nothing_known(text: str) -> None:
+    assert from_text(text) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "stderr", "kernel_killed", "expected"),
+    [
+        (1, "", False, ("crashed", "config", "exit code 1")),
+        (1, "RuntimeError: shapes differ\n", False, ("crashed", "config", "exit code 1: RuntimeError: shapes differ")),
+        (2, "Usage: train [OPTIONS]\nError: No such option: --lr\n", False, ("crashed", "person", "exit code 2")),
+        (2, "python: can't open file 'a.py'", False, ("crashed", "person", "exit code 2")),
+        (1, "python: No module named trainer", False, ("crashed", "person", "No module named trainer")),
+        (127, "sh: 1: nvcc: not found", False, ("crashed", "person", "exit code 127")),
+        (-9, "", True, ("oom", "config", "by the kernel")),
+        (137, "", True, ("oom", "config", "by the kernel")),
+        (-9, "", False, ("crashed", "host", "SIGKILL")),
+        (143, "", False, ("crashed", "host", "SIGTERM")),
+        (-15, "slurmstepd: error: step cancelled", True, ("crashed", "host", "SIGTERM")),
+        (-11, "", True, ("crashed", "config", "SIGSEGV")),
+        (-6, "terminate called after throwing an instance of 'std::bad_alloc'", False, ("oom", "config", "bad_alloc")),
+        (-60, "", False, ("crashed", "config", "signal 60")),
+    ],
+)
+def test_exit_codes(code: int, stderr: str, kernel_killed: bool, expected: tuple[str, str, str]) -> None:
+    cause = from_exit(code, stderr, kernel_killed=kernel_killed)
+    assert (cause.status, cause.fault) == expected[:2]
+    assert expected[2] in cause.reason

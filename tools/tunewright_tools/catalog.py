@@ -1,0 +1,93 @@
+"""The trainers that come with this package, by name: what they can be tuned by and what they measure.
+
+A card that says `tool: {trainer: torch_digits}` needs no command: it is built from the parameters of its space.
+"""
+
+import difflib
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .arguments import as_text
+from .base import ToolSetupError
+from .contract import Direction
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """One shipped trainer. Each option `learning_rate` is `--learning-rate` on its command line."""
+
+    name: str
+    module: str
+    about: str
+    options: tuple[str, ...]
+    metrics: tuple[tuple[str, Direction], ...]
+    """What it prints; the first is what it is usually tuned for."""
+
+    def argv(self, parameters: Iterable[str], fixed: Mapping[str, bool | int | float | str] | None = None) -> list[str]:
+        """The argument list, with a placeholder for each parameter of the space and a value for each fixed option.
+
+        Raises:
+            ToolSetupError: a name that is no option of this trainer, or that is both tuned and fixed.
+        """
+        tuned, fixed = list(parameters), dict(fixed or {})
+        for name in (*tuned, *fixed):
+            if name not in self.options:
+                close = difflib.get_close_matches(name, self.options, 1)
+                meant = f"did you mean {close[0]}? " if close else ""
+                raise ToolSetupError(
+                    f"the trainer {self.name} has no option {name!r}", f"{meant}its options: {', '.join(self.options)}"
+                )
+            if name in tuned and name in fixed:
+                raise ToolSetupError(
+                    f"{name} is both a parameter of the space and fixed to {fixed[name]!r}", "keep one of the two"
+                )
+        argv = [sys.executable.replace("{", "{{").replace("}", "}}"), "-m", self.module]
+        for name in tuned:
+            argv += [_flag(name), f"{{{name}}}"]
+        for name, value in fixed.items():
+            argv += [_flag(name), as_text(value).replace("{", "{{").replace("}", "}}")]
+        return argv
+
+
+def _flag(option: str) -> str:
+    return "--" + option.replace("_", "-")
+
+
+_ALL = (
+    Trainer(
+        name="torch_digits",
+        module="tunewright_tools.torch_digits",
+        about="a small network on scikit-learn's handwritten digits, a few seconds on one CPU core",
+        options=(
+            "arch",
+            "width",
+            "depth",
+            "learning_rate",
+            "batch_size",
+            "optimizer",
+            "momentum",
+            "weight_decay",
+            "dropout",
+            "label_smoothing",
+            "epochs",
+            "seed",
+            "data_seed",
+            "device",
+            "threads",
+        ),
+        metrics=(("val_accuracy", "maximize"), ("val_loss", "minimize")),
+    ),
+)
+TRAINERS: Mapping[str, Trainer] = {trainer.name: trainer for trainer in _ALL}
+
+
+def trainer(name: str) -> Trainer:
+    """The shipped trainer of that name.
+
+    Raises:
+        ToolSetupError: there is none.
+    """
+    if name not in TRAINERS:
+        raise ToolSetupError(f"there is no trainer {name!r}", f"trainers: {', '.join(TRAINERS)}; or give a command")
+    return TRAINERS[name]
