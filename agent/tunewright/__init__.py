@@ -1,1 +1,33 @@
 """The product: a language model proposes, a surrogate disposes, a record remembers. Importing this does nothing."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tunewright.card import TaskCard as TaskCard
+    from tunewright.errors import TunerError as TunerError
+    from tunewright.loop import Result as Result
+    from tunewright.loop import Tuner as Tuner
+    from tunewright.space import Choice as Choice
+    from tunewright.space import Float as Float
+    from tunewright.space import Int as Int
+    from tunewright.space import Space as Space
+
+_HOMES = {
+    "Choice": "space",
+    "Float": "space",
+    "Int": "space",
+    "Space": "space",
+    "TaskCard": "card",
+    "Tuner": "loop",
+    "Result": "loop",
+    "TunerError": "errors",
+}
+
+__all__ = ["Choice", "Float", "Int", "Result", "Space", "TaskCard", "Tuner", "TunerError"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tunewright' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(f"tunewright.{_HOMES[name]}"), name)

@@ -3,6 +3,10 @@
 A run's fault is never an error: it is an `Outcome` with a status (see `tunewright_tools.base`).
 """
 
+import difflib
+from collections.abc import Iterable
+from typing import Self
+
 
 class TunerError(Exception):
     """Base of all errors that Tunewright raises on purpose.
@@ -27,6 +31,13 @@ class CardError(TunerError):
     """The card cannot be read: YAML mistakes, unknown keys, a placeholder without a parameter."""
 
     exit_code = 2
+    path: tuple[str | int, ...] = ()
+    """Where on the card it is, such as `("metrics", 0, "direction")`; empty where no key is to blame."""
+
+    def at(self, *path: str | int) -> Self:
+        """The same error, placed under these keys of the card."""
+        self.path = (*path, *self.path)
+        return self
 
 
 class SpaceError(CardError):
@@ -60,3 +71,9 @@ class ToolError(TunerError):
 
 
 INTERRUPTED_EXIT_CODE = 130  # Ctrl-C, as shells count it: 128 + SIGINT
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """The opening of a hint, "did you mean 'metrics'? ", for a word close to a known one; else nothing."""
+    near = difflib.get_close_matches(str(word).lower(), list(known), n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}? " if near else ""

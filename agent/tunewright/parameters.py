@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Scalar = bool | int | float | str
 When = Mapping[str, Any]
 
+_NARROWEST = 1e-9  # of a log or logit scale: below, rounding errors of the logarithm are no longer small
+_MOST_STEPS = 1e9
+
 
 class Parameter:
     """What all parameters share; the kinds below are frozen dataclasses."""
@@ -33,8 +36,24 @@ class Parameter:
                 f"parameter name {self.name!r} is not an identifier",
                 "use letters, digits and _, for example weight_decay",
             )
+        for key, kinds, wanted in (
+            ("log", bool, "true or false"),
+            ("logit", bool, "true or false"),
+            ("ordered", bool, "true or false"),
+            ("about", str, "text"),
+            ("unit", str, "text"),
+            ("when", Mapping | None, "a mapping such as {optimizer: sgd}"),
+        ):
+            value = getattr(self, key, None)
+            if hasattr(self, key) and not isinstance(value, kinds):
+                raise SpaceError(f"{key} of {self.name!r} is {value!r}", f"give {wanted}").at(key)
         when = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in (self.when or {}).items()}
         object.__setattr__(self, "when", when)
+        for parent, values in when.items():
+            if not values:
+                raise SpaceError(f"{self.name!r} is there when {parent!r} has no value at all", "list the values").at(
+                    "when"
+                )
         self._check_bounds()
         if self.default is not None:
             fault = self.fault(self.default)
@@ -98,7 +117,9 @@ class Parameter:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)  # of any size: isfinite overflows above 1e308
 
 
 class _Numeric(Parameter):
@@ -106,12 +127,18 @@ class _Numeric(Parameter):
     high: Any
     log: bool
     step: Any
+    _largest: ClassVar[float]
 
     def _check_bounds(self) -> None:
         for bound in (self.low, self.high):
             if not _is_number(bound):
                 raise SpaceError(
                     f"bound {bound!r} of {self.name!r} is not a finite number", "give low and high as numbers"
+                )
+            if abs(bound) > self._largest:
+                raise SpaceError(
+                    f"a bound of {self.name!r} is beyond {self._largest:g} in size",
+                    "state the parameter in a larger unit, or search its logarithm",
                 )
         if not self.low < self.high:
             raise SpaceError(f"{self.name!r} has low {self.low!r} and high {self.high!r}", "low must be below high")
@@ -164,9 +191,15 @@ class Float(_Numeric):
     when: When = None  # type: ignore[assignment]
 
     kind: ClassVar[str] = "float"
+    _largest: ClassVar[float] = 1e300  # so that high - low is finite
 
     def _check_bounds(self) -> None:
         super()._check_bounds()
+        for key in ("low", "high", "step"):
+            if getattr(self, key) is not None:
+                object.__setattr__(self, key, float(getattr(self, key)))
+        if not self.low < self.high:
+            raise SpaceError(f"{self.name!r} has equal bounds once they are real numbers", "use an Int")
         if self.logit and not (self.low > 0 and self.high < 1):
             raise SpaceError(
                 f"{self.name!r} has logit: true and bounds {self.low!r} to {self.high!r}",
@@ -174,6 +207,17 @@ class Float(_Numeric):
             )
         if self.logit and (self.log or self.step is not None):
             raise SpaceError(f"{self.name!r} has logit beside log or step", "choose one of them")
+        if self.log or self.logit:
+            low, high = _scale(self, self.low), _scale(self, self.high)
+            if high - low < _NARROWEST:
+                raise SpaceError(
+                    f"{self.name!r} has bounds {self.low!r} to {self.high!r}, too close together for its scale",
+                    "leave log or logit out: over so narrow a range it changes nothing",
+                )
+        if self.step is not None and (self.high - self.low) / self.step > _MOST_STEPS:
+            raise SpaceError(
+                f"step {self.step!r} of {self.name!r} leaves more than {_MOST_STEPS:.0e} values", "leave the step out"
+            )
 
     def _grid(self) -> int:
         return math.floor((self.high - self.low) / float(self.step or 1) + 1e-9) + 1
@@ -182,24 +226,28 @@ class Float(_Numeric):
         if self.step is None:
             return float(value)
         index = min(round((value - self.low) / self.step), self._grid() - 1)
-        return _shortest(self.low + index * self.step, self.step / 1e6)
+        return self._inside(_shortest(self.low + index * self.step, self.step / 1e6))
+
+    def _inside(self, short: float) -> float:
+        return min(max(short, self.low), self.high)  # shortening may step over a bound by half a digit
 
     def tidy(self, value: Any) -> float:
         if self.step is not None:
             return self.round(value)
-        # four digits on the scale that is searched
+        # four digits on the scale that is searched, and never fewer than tell the range's own values apart
         distance = min(value, 1 - value) if self.logit else value if self.log else self.high - self.low
-        short = _shortest(value, abs(distance) / 2e3)
-        return float(min(max(short, self.low), self.high))  # shortening may step over a bound by half a digit
+        return self._inside(_shortest(value, min(distance, self.high - self.low) / 2e3))
 
     def to_unit(self, values: Sequence[Any]) -> "Units":
         import numpy as np
 
         x = np.asarray(values, dtype=float)
         if self.step is not None:
-            return np.asarray((np.rint((x - self.low) / self.step) + 0.5) / self._grid())
-        low, high = _scale(self, np.array([self.low, self.high]))
-        return np.asarray(np.clip((_scale(self, x) - low) / (high - low), 0.0, 1.0))
+            index = np.minimum(np.rint((x - self.low) / self.step), self._grid() - 1)
+            return np.asarray((index + 0.5) / self._grid())
+        low, high = _scale(self, self.low), _scale(self, self.high)
+        s = np.log(x) if self.log else np.log(x) - np.log1p(-x) if self.logit else x
+        return np.asarray(np.clip((s - low) / (high - low), 0.0, 1.0))
 
     def from_unit(self, units: "Units") -> list[Any]:
         import numpy as np
@@ -208,27 +256,26 @@ class Float(_Numeric):
         if self.step is not None:
             index = np.minimum((u * self._grid()).astype(int), self._grid() - 1)
             return [self.round(self.low + i * self.step) for i in index.tolist()]
-        low, high = _scale(self, np.array([self.low, self.high]))
+        low, high = _scale(self, self.low), _scale(self, self.high)
         s = low + u * (high - low)
         x = np.exp(s) if self.log else 1 / (1 + np.exp(-s)) if self.logit else s
         return [self.tidy(v) for v in np.clip(x, self.low, self.high).tolist()]
 
 
-def _scale(parameter: Float, x: "Units") -> "Units":
-    import numpy as np
-
+def _scale(parameter: Float, value: float) -> float:
+    """A bound on the scale that is searched."""
     if parameter.log:
-        return np.asarray(np.log(x))
+        return math.log(value)
     if parameter.logit:
-        return np.asarray(np.log(x) - np.log1p(-x))
-    return np.asarray(x, dtype=float)
+        return math.log(value) - math.log1p(-value)
+    return value
 
 
 def _shortest(value: float, resolution: float) -> float:
-    """The value in as few decimals as keep it within half a `resolution`."""
+    """The value in as few digits as keep it within half a `resolution`."""
     if value == 0 or resolution <= 0:
         return float(value)
-    return round(float(value), max(0, math.ceil(-math.log10(resolution))) if resolution < 1 else 0)
+    return round(float(value), math.ceil(-math.log10(resolution)))
 
 
 @dataclass(frozen=True)
@@ -252,6 +299,7 @@ class Int(_Numeric):
     when: When = None  # type: ignore[assignment]
 
     kind: ClassVar[str] = "int"
+    _largest: ClassVar[float] = 1e13  # so that value -> unit -> value is exact, also on a log scale
 
     def _check_bounds(self) -> None:
         super()._check_bounds()
@@ -304,9 +352,11 @@ class Int(_Numeric):
         x = np.asarray(values, dtype=float)
         if self.rounding:
             powers = self._powers()
-            return np.asarray((np.rint(np.log2(np.maximum(x, 0.5))) - math.log2(powers[0]) + 0.5) / len(powers))
+            index = np.rint(np.log2(np.maximum(x, 0.5))) - math.log2(powers[0])
+            return np.asarray((np.clip(index, 0, len(powers) - 1) + 0.5) / len(powers))
         if self.step is not None:
-            return np.asarray((np.rint((x - self.low) / self.step) + 0.5) / ((self.high - self.low) // self.step + 1))
+            last = (self.high - self.low) // self.step
+            return np.asarray((np.minimum(np.rint((x - self.low) / self.step), last) + 0.5) / (last + 1))
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             return np.asarray((np.log(x) - low) / (high - low))

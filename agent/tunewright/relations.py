@@ -65,11 +65,18 @@ class Relation:
 
 def _parse(text: str) -> ast.expr:
     if not isinstance(text, str) or not text.strip() or len(text) > _LONGEST:
-        raise SpaceError(f"relation {text!r} is not a line of 1 to {_LONGEST} characters", f"it may hold {_ACCEPTED}")
+        raise SpaceError(
+            f"relation {repr(text)[:80]} is not a line of 1 to {_LONGEST} characters", f"it may hold {_ACCEPTED}"
+        )
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
         raise SpaceError(f"relation {text!r} cannot be read", f"it may hold {_ACCEPTED}") from e
+
+
+def _source(node: ast.expr, text: str) -> str:
+    """The part of the text that a node was read from (`ast.unparse` recurses too deeply for nested calls)."""
+    return ast.get_source_segment(text.strip(), node) or text
 
 
 def _check(node: ast.expr, text: str) -> None:
@@ -84,7 +91,9 @@ def _check(node: ast.expr, text: str) -> None:
             for side in (left, *comparators):
                 _check_term(side, text)
         case _:
-            raise SpaceError(f"{ast.unparse(node)!r} in relation {text!r} compares nothing", f"it may hold {_ACCEPTED}")
+            raise SpaceError(
+                f"{_source(node, text)!r} in relation {text!r} compares nothing", f"it may hold {_ACCEPTED}"
+            )
 
 
 def _check_term(node: ast.expr, text: str) -> None:
@@ -99,7 +108,7 @@ def _check_term(node: ast.expr, text: str) -> None:
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             _check_term(operand, text)
         case _:
-            raise SpaceError(f"{ast.unparse(node)!r} in relation {text!r} is not allowed", f"it may hold {_ACCEPTED}")
+            raise SpaceError(f"{_source(node, text)!r} in relation {text!r} is not allowed", f"it may hold {_ACCEPTED}")
 
 
 def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:

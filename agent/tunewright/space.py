@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from tunewright.errors import SpaceError
+from tunewright.errors import SpaceError, did_you_mean
 from tunewright.parameters import Choice, Float, Int, Parameter
 from tunewright.relations import Relation
 from tunewright_tools.base import Config
@@ -60,6 +60,11 @@ class Space:
     def __init__(self, *parameters: Parameter, relations: Iterable[str] = ()) -> None:
         if not parameters:
             raise SpaceError("the space has no parameters", "add at least one Float, Int or Choice")
+        for p in parameters:
+            if not isinstance(p, Parameter):
+                raise SpaceError(
+                    f"{p!r} is not a parameter", "give each as its own argument: Space(Float(...), Int(...))"
+                )
         self.parameters: tuple[Parameter, ...] = parameters
         self.names: tuple[str, ...] = tuple(p.name for p in parameters)
         self._by_name = dict(zip(self.names, parameters, strict=True))
@@ -110,10 +115,13 @@ class Space:
         return name in self._by_name
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Space) and self.to_json() == other.to_json()
+        return isinstance(other, Space) and self._text() == other._text()
 
     def __hash__(self) -> int:
-        return hash(json.dumps(self.to_json(), sort_keys=True))
+        return hash(self._text())
+
+    def _text(self) -> str:
+        return json.dumps(self.to_json(), sort_keys=True)  # as text true is not 1
 
     def __repr__(self) -> str:
         return f"Space({', '.join(map(repr, self.parameters))})"
@@ -250,6 +258,8 @@ class Space:
         Raises:
             SpaceError: an unknown key or kind, a missing bound.
         """
+        if not isinstance(record, Mapping) or not isinstance(record.get("parameters"), list | tuple):
+            raise SpaceError("the space is not a mapping with a list of parameters", "give what Space.to_json wrote")
         return cls(*(parameter_from_json(p) for p in record["parameters"]), relations=record.get("relations", ()))
 
 
@@ -259,15 +269,24 @@ def parameter_from_json(record: Mapping[str, Any]) -> Parameter:
     Raises:
         SpaceError: an unknown key or kind, a missing bound.
     """
+    if not isinstance(record, Mapping):
+        raise SpaceError(
+            f"parameter {record!r} is not a mapping", "write {name: lr, type: float, low: 1e-5, high: 0.1}"
+        )
     fields = dict(record)
     name, kind = fields.pop("name", None), fields.pop("type", None)
-    if kind not in _KINDS:
-        raise SpaceError(f"parameter {name!r} has type {kind!r}", f"the types are {', '.join(_KINDS)}")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise SpaceError(
+            f"parameter {name!r} has type {kind!r}", f"{did_you_mean(kind, _KINDS)}the types are {', '.join(_KINDS)}"
+        ).at("type")
     cls = _KINDS[kind]
     known = [key for key in inspect.signature(cls).parameters if key != "name"]
     for key in fields:
         if key not in known:
-            raise SpaceError(f"parameter {name!r} has a key {key!r}", f"a {kind} has {', '.join(known)}")
+            raise SpaceError(
+                f"parameter {name!r} has a key {key!r}",
+                f"{did_you_mean(key, known)}a {kind} has name, type, {', '.join(known)}",
+            ).at(str(key))
     needed = ("choices",) if cls is Choice else ("low", "high")
     for key in needed:
         if key not in fields:

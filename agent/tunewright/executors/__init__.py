@@ -1,1 +1,1 @@
-"""Where trials run."""
+"""Where trials run: the engine that the loop hands its jobs to."""

@@ -1,0 +1,278 @@
+"""All that a model is told of a study, as plain data; the templates decide how it is said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tunewright.card import TaskCard
+from tunewright.parameters import Choice, Parameter
+from tunewright.trial import Trial
+
+if TYPE_CHECKING:
+    from tunewright.surrogate import Surrogate
+
+BEST = 8
+LATEST = 4
+FAILED = 5
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class ParameterBrief:
+    """One parameter in words."""
+
+    name: str
+    accepts: str
+    scale: str
+    unit: str
+    default: Any
+    assumed: bool
+    when: str
+    about: str
+
+
+@dataclass(frozen=True)
+class SpaceBrief:
+    """The space in words."""
+
+    parameters: tuple[ParameterBrief, ...]
+    relations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TaskBrief:
+    """What the card says of the task."""
+
+    goal: str
+    metrics: tuple[Any, ...]
+    constraints: tuple[str, ...]
+    hardware: str
+    known: tuple[str, ...]
+    derived: dict[str, str]
+
+
+@dataclass(frozen=True)
+class TrialBrief:
+    """One trial as the model sees it."""
+
+    number: int
+    source: str
+    config: dict[str, Any]
+    metrics: dict[str, float] = field(default_factory=dict)
+    status: str = ""
+    margin: str = ""
+    """Peak against available memory, for a failure."""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class HistoryBrief:
+    """The trials so far: no trial stands in two of the lists."""
+
+    best: tuple[TrialBrief, ...] = ()
+    latest: tuple[TrialBrief, ...] = ()
+    failed: tuple[TrialBrief, ...] = ()
+    running: tuple[TrialBrief, ...] = ()
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of the differences a parameter carries."""
+
+    name: str
+    percent: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configuration and what the surrogate expects of it (80% interval), on the person's scale."""
+
+    config: dict[str, Any]
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A stretch of a parameter's range without any result."""
+
+    name: str
+    low: Any
+    high: Any
+
+
+@dataclass(frozen=True)
+class ViewBrief:
+    """The surrogate's view in few numbers."""
+
+    relevance: tuple[Share, ...]
+    candidate: Candidate | None
+    unseen: tuple[Gap, ...]
+
+
+@dataclass(frozen=True)
+class FateBrief:
+    """What became of one of the model's earlier proposals."""
+
+    config: dict[str, Any]
+    text: str
+
+
+@dataclass(frozen=True)
+class BudgetBrief:
+    """What is left to spend."""
+
+    trials_left: int | None
+    seconds_per_trial: str
+
+
+@dataclass(frozen=True)
+class Brief:
+    """Everything that a prompt may say."""
+
+    task: TaskBrief
+    space: SpaceBrief
+    history: HistoryBrief
+    budget: BudgetBrief
+    view: ViewBrief | None = None
+    fates: tuple[FateBrief, ...] = ()
+
+
+def short(value: float) -> float:
+    """A metric in four significant digits, as a person would say it."""
+    return float(f"{value:.4g}")
+
+
+def brief(
+    card: TaskCard,
+    trials: Sequence[Trial],
+    *,
+    surrogate: "Surrogate | None" = None,
+    candidate: dict[str, Any] | None = None,
+    fates: Sequence[FateBrief] = (),
+    trials_left: int | None = None,
+) -> Brief:
+    """What a model is told before its next proposals.
+
+    Args:
+        trials: those on record, running ones included.
+        surrogate: fitted to them, or None while there is too little to fit.
+        candidate: the surrogate's own next choice.
+        fates: what became of the model's latest proposals.
+        trials_left: of the budget, None when there is no fixed number.
+    """
+    return Brief(
+        task=_task(card),
+        space=_space(card),
+        history=_history(card, trials),
+        budget=BudgetBrief(trials_left, _typical_seconds(trials)),
+        view=_view(card, trials, surrogate, candidate) if surrogate else None,
+        fates=tuple(fates),
+    )
+
+
+def _task(card: TaskCard) -> TaskBrief:
+    formulas = {
+        name: " * ".join(p if power == 1 else f"{p}^{power:g}" for p, power in powers.items())
+        for name, powers in card.derived.items()
+    }
+    hardware = card.hardware
+    parts = [f"{hardware.cpus} CPU cores", f"{hardware.memory_bytes / _GIB:.0f} GiB of memory"]
+    parts += [f"{gpu.name} with {gpu.memory_bytes / _GIB:.0f} GiB" for gpu in hardware.gpus]
+    return TaskBrief(
+        goal=card.goal,
+        metrics=card.metrics,
+        constraints=tuple(c.text for c in card.constraints),
+        hardware=", ".join(parts),
+        known=tuple(card.known),
+        derived=formulas,
+    )
+
+
+def _space(card: TaskCard) -> SpaceBrief:
+    return SpaceBrief(tuple(_parameter(p) for p in card.space), tuple(r.text for r in card.space.relations))
+
+
+def _parameter(p: Parameter) -> ParameterBrief:
+    scale = "log" if getattr(p, "log", False) else "logit" if getattr(p, "logit", False) else ""
+    accepts = p.accepts() + (f" in steps of {p.step:g}" if getattr(p, "step", None) else "")  # type: ignore[attr-defined]
+    when = " and ".join(f"{parent} is {' or '.join(str(v) for v in values)}" for parent, values in p.when.items())
+    return ParameterBrief(p.name, accepts, scale, p.unit, p.start, p.assumed, when, p.about.rstrip("."))
+
+
+def _history(card: TaskCard, trials: Sequence[Trial]) -> HistoryBrief:
+    done = [t for t in trials if t.done]
+    ranked = sorted(
+        done, key=lambda t: (not card.feasible(_metrics(t)), card.primary.loss(_metrics(t)[card.primary.name]))
+    )
+    best = ranked[:BEST]
+    shown = {t.number for t in best}
+    latest = [t for t in done if t.number not in shown][-LATEST:]
+    failed = [t for t in trials if not t.done and not t.running and t.outcome and t.outcome.fault == "config"][-FAILED:]
+    return HistoryBrief(
+        best=tuple(_trial(t) for t in best),
+        latest=tuple(_trial(t) for t in latest),
+        failed=tuple(_trial(t) for t in failed),
+        running=tuple(_trial(t) for t in trials if t.running),
+    )
+
+
+def _metrics(trial: Trial) -> dict[str, float]:
+    assert trial.outcome is not None
+    return trial.outcome.metrics
+
+
+def _trial(t: Trial) -> TrialBrief:
+    outcome = t.outcome
+    margin = ""
+    if outcome and outcome.telemetry and outcome.telemetry.limit_bytes:
+        peak = outcome.telemetry.peak_gpu_bytes or outcome.telemetry.peak_bytes
+        if peak:
+            margin = f"peak {peak / _GIB:.1f} of {outcome.telemetry.limit_bytes / _GIB:.1f} GiB"
+    return TrialBrief(
+        number=t.number,
+        source=t.source,
+        config=t.config,
+        metrics={k: short(v) for k, v in outcome.metrics.items()} if outcome else {},
+        status="" if t.done else t.status,
+        margin=margin,
+        detail=outcome.detail.split("\n", 1)[0] if outcome else "",
+    )
+
+
+def _typical_seconds(trials: Sequence[Trial]) -> str:
+    seconds = sorted(t.outcome.telemetry.seconds for t in trials if t.done and t.outcome and t.outcome.telemetry)
+    # One digit: the prompt, and with it the reply, should not change with every breath of the machine.
+    return f"{float(f'{seconds[len(seconds) // 2]:.1g}'):g}" if seconds else ""
+
+
+def _view(
+    card: TaskCard, trials: Sequence[Trial], surrogate: "Surrogate", candidate: dict[str, Any] | None
+) -> ViewBrief:
+    relevance = sorted(surrogate.relevance().items(), key=lambda item: -item[1])[:4]
+    shares = tuple(Share(name, round(100 * share)) for name, share in relevance if share >= 0.05)
+    expected = None
+    if candidate is not None:
+        posterior = surrogate.predict([candidate])
+        mean, std = float(posterior.mean[0]), float(posterior.std[0])
+        expected = Candidate(candidate, short(mean), short(mean - 1.28 * std), short(mean + 1.28 * std))
+    gaps = tuple(gap for share in shares if (gap := _gap(card, trials, share.name)))
+    return ViewBrief(shares, expected, gaps)
+
+
+def _gap(card: TaskCard, trials: Sequence[Trial], name: str) -> Gap | None:
+    """The widest stretch without a result, when it is at least a quarter of the scale."""
+    import numpy as np
+
+    p = card.space[name]
+    if isinstance(p, Choice):
+        return None
+    seen = [t.config[name] for t in trials if t.done and name in t.config]
+    edges = np.concatenate([[0.0], np.sort(p.to_unit(seen)) if seen else [], [1.0]])
+    widths = np.diff(edges)
+    i = int(np.argmax(widths))
+    if widths[i] < 0.25:
+        return None
+    low, high = p.from_unit(edges[i : i + 2])
+    return Gap(name, low, high)

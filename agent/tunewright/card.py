@@ -1,0 +1,266 @@
+"""The card of a study: its goal, metrics, space, tool, budget and known facts, checked once when it is made."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from tunewright.card_input import checked_name, read_constraints, read_derived, read_metrics, read_space, slug
+from tunewright.card_parts import (
+    Budget,
+    Constraint,
+    Direction,
+    HardwareCard,
+    Metric,
+    Part,
+    Stop,
+    ToolCard,
+    build,
+    items,
+    key_path,
+    refuse_unknown,
+    shown,
+)
+from tunewright.errors import CardError
+from tunewright.hardware import Hardware
+from tunewright.space import Choice, Space
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Budget", "Constraint", "HardwareCard", "Metric", "Stop", "TaskCard", "ToolCard"]
+
+_INPUTS = ("metric", "direction", "relations")  # keys of the card that end up in another field
+
+
+class TaskCard(Part):
+    """All that a study is told about its task; immutable and checked.
+
+    Args:
+        metric: short form for a card with one metric: its name, beside `direction`.
+        direction: `minimize` or `maximize`, for the short form.
+        relations: statements that every configuration fulfils, such as "width % heads == 0"; they join those of
+            the space.
+        space: a `Space`, a list of parameters, a mapping of names to parameters, or what `Space.to_json` wrote.
+        hardware: stated in place of what is seen on this machine.
+        goal, name, metrics, constraints, derived, tool, budget, stop, start, known, best_of_curve: as below.
+
+    Raises:
+        CardError: what is wrong, where on the card, and what would be accepted; `SpaceError` for the space.
+    """
+
+    goal: str
+    """What is tuned and what for, in the words that a colleague would need: model, data, hardware, what matters."""
+    name: str = ""
+    """The name of the study and of its folder; made from the goal unless given."""
+    space: Space
+    """The parameters, their conditions and relations."""
+    metrics: tuple[Metric, ...]
+    """What a run reports and the study improves; the first is the one that counts where only one can."""
+    constraints: tuple[Constraint, ...] = ()
+    """Bounds that a result must keep, such as `latency_ms <= 50`."""
+    derived: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """Products of powers of parameters that decide success or cost, such as `activation: {batch: 1, depth: 2}`."""
+    tool: ToolCard | None = None
+    """What runs a configuration; none where the study's owner runs them and tells the results."""
+    budget: Budget = Budget()
+    """What the study, and each of its trials, may use."""
+    stop: Stop = Stop()
+    """When the study may end before its budget does."""
+    start: Literal["default", "none"] = "default"
+    """`default`: trial 0 runs the parameters' defaults; `none`: it does not."""
+    known: tuple[str, ...] = ()
+    """Facts that the model should know, one sentence each, such as results of earlier runs."""
+    best_of_curve: bool = False
+    """Whether the best value that a run reports counts, rather than its last."""
+    stated_hardware: HardwareCard | Hardware | None = Field(default=None, alias="hardware")
+    """The hardware that trials run on, where it is not this machine's."""
+
+    def __init__(
+        self,
+        *,
+        goal: str = "",
+        space: Space | Sequence[Any] | Mapping[str, Any] | None = None,
+        metric: str | None = None,
+        direction: Direction | None = None,
+        metrics: Sequence[Metric | Mapping[str, str]] | None = None,
+        constraints: Sequence[str | Constraint] | None = None,
+        relations: Sequence[str] | None = None,
+        derived: Mapping[str, Mapping[str, float]] | None = None,
+        tool: ToolCard | Mapping[str, Any] | None = None,
+        budget: Budget | Mapping[str, Any] | None = None,
+        stop: Stop | Mapping[str, Any] | None = None,
+        start: Literal["default", "none"] = "default",
+        name: str | None = None,
+        known: Sequence[str] | None = None,
+        best_of_curve: bool = False,
+        hardware: HardwareCard | Hardware | Mapping[str, Any] | None = None,
+        **unknown: Any,
+    ) -> None:
+        try:
+            keys = [field.alias or key for key, field in type(self).model_fields.items()]
+            refuse_unknown(unknown, [*keys, *_INPUTS])
+            if not isinstance(goal, str) or not goal.strip():
+                raise CardError(
+                    f"the card has no goal (goal is {shown(goal)})",
+                    "say in a sentence what is tuned and what for: goal: ResNet-18 on CIFAR-10, 10 epochs, one H100",
+                )
+            if hardware is not None and not isinstance(hardware, Hardware):
+                hardware = build(HardwareCard, hardware, "hardware")
+            super().__init__(
+                goal=goal.strip(),
+                name=slug(goal) if name is None else checked_name(name, goal),
+                space=read_space(space, relations),
+                metrics=read_metrics(metrics, metric, direction),
+                constraints=read_constraints(constraints),
+                derived=read_derived(derived),
+                tool=None if tool is None else build(ToolCard, tool, "tool"),
+                budget=Budget() if budget is None else build(Budget, budget, "budget"),
+                stop=Stop() if stop is None else build(Stop, stop, "stop"),
+                start=start,
+                known=tuple(items(known, "known")),
+                best_of_curve=best_of_curve,
+                hardware=hardware,
+            )
+            self._check_names()
+            self._check_derived()
+            self._check_start()
+        except CardError as e:
+            where = key_path(e.path)
+            if not e.message.startswith(where):
+                e.message = f"{where}: {e.message}"
+            raise
+
+    def _check_names(self) -> None:
+        for i, metric in enumerate(self.metrics):
+            if metric.name in self.space:
+                raise CardError(
+                    f"the metric {metric.name!r} has the name of a parameter", "give one of the two another name"
+                ).at("metrics", i)
+        for i, constraint in enumerate(self.constraints):
+            if constraint.metric in self.space:
+                raise CardError(
+                    f"constraint {constraint.text!r} bounds a parameter, not a result",
+                    "put it under relations, or narrow the parameter's bounds",
+                ).at("constraints", i)
+
+    def _check_derived(self) -> None:
+        taken = {*self.space.names, *(m.name for m in self.metrics)}
+        for name, powers in self.derived.items():
+            if not name.isidentifier() or name in taken:
+                raise CardError(
+                    f"derived quantity {name!r} " + ("has a name already taken" if name in taken else "is no name"),
+                    "use letters, digits and _, and a name of its own",
+                ).at("derived", name)
+            if not powers:
+                raise CardError(f"derived quantity {name!r} is empty", "write {batch: 1, depth: 2}").at("derived", name)
+            for parameter, power in powers.items():
+                fault = self._power_fault(parameter, power)
+                if fault:
+                    raise CardError(
+                        f"derived quantity {name!r}: {fault}",
+                        "it is a product of powers of numeric parameters that are always there and always above 0",
+                    ).at("derived", name, parameter)
+
+    def _power_fault(self, parameter: str, power: float) -> str | None:
+        if parameter not in self.space:
+            return f"{parameter!r} is not in the space ({', '.join(self.space.names)})"
+        p = self.space[parameter]
+        if p.when:
+            return f"{parameter!r} is there only under a condition"
+        values: Iterable[Any] = p.choices if isinstance(p, Choice) else [p.low]  # type: ignore[attr-defined]
+        if any(isinstance(v, bool | str) for v in values):
+            return f"{parameter!r} is not numeric"
+        if min(values) <= 0:
+            return f"{parameter!r} can be {min(values)!r}"
+        return "its power is 0" if power == 0 else None
+
+    def _check_start(self) -> None:
+        if self.start != "default":
+            return
+        default = self.space.default()
+        for fault in self.space.check(default).faults:
+            relation = next(r for r in self.space.relations if r.text == fault.name)
+            assumed = [n for n in relation.names if n in default and self.space[n].assumed]
+            stated = f"; {', '.join(assumed)} stated no default, the middle is assumed" if assumed else ""
+            raise CardError(
+                f"trial 0 could not run: {fault.text} (the defaults{stated})",
+                "give defaults that fulfil the relation, or write start: none",
+            )
+
+    @property
+    def primary(self) -> Metric:
+        """The first metric."""
+        return self.metrics[0]
+
+    @cached_property
+    def hardware(self) -> Hardware:
+        """The hardware that trials run on: as stated on the card, else as seen on this machine."""
+        from tunewright.hardware import see
+
+        match self.stated_hardware:
+            case Hardware() as stated:
+                return stated
+            case HardwareCard() as card:
+                return card.over(see())
+            case _:
+                return see()
+
+    def feasible(self, metrics: Mapping[str, float]) -> bool:
+        """Whether a result keeps all constraints."""
+        return all(c.holds(metrics) for c in self.constraints)
+
+    def derive(self, configs: Sequence[Mapping[str, Any]]) -> "dict[str, NDArray[np.float64]]":
+        """The natural logarithm of each derived quantity, shape (n,): sum over parameters of power * log(value)."""
+        import numpy as np
+
+        return {
+            name: np.array([sum(e * math.log(c[p]) for p, e in powers.items()) for c in configs], dtype=float)
+            for name, powers in self.derived.items()
+        }
+
+    # -- files and JSON ------------------------------------------------------------------------------------------
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> "TaskCard":
+        """The card in a YAML file.
+
+        Raises:
+            CardError: as for the card itself; the message opens with the file and the line.
+        """
+        from tunewright.card_yaml import read
+
+        document = read(path)
+        try:
+            return cls.from_json(document.data)
+        except CardError as e:
+            e.message = f"{document.where(e.path)}: {e.message}"
+            raise
+
+    def to_json(self) -> dict[str, Any]:
+        """The card as plain data, fields at their default left out; `from_json` gives an equal card."""
+        record = self.model_dump(mode="json", exclude_defaults=True, exclude={"space", "constraints"}, by_alias=True)
+        if isinstance(self.stated_hardware, HardwareCard):
+            record["hardware"] = self.stated_hardware.model_dump(mode="json", exclude_none=True)
+        record["space"] = self.space.to_json()
+        if self.constraints:
+            record["constraints"] = [c.text for c in self.constraints]
+        return record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "TaskCard":
+        """The card that `to_json` wrote, or any mapping with the card's keys.
+
+        Raises:
+            CardError: as for the card itself.
+        """
+        if not isinstance(record, Mapping):
+            raise CardError(f"the card is {shown(record)}", "give a mapping with goal, metrics and space")
+        odd = [key for key in record if not isinstance(key, str)]
+        if odd:
+            raise CardError(f"the card has a key {odd[0]!r}", "keys are text, for example goal").at(repr(odd[0]))
+        return cls(**record)

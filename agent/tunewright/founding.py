@@ -1,0 +1,64 @@
+"""A study's place in the database: found, or made."""
+
+import time
+from typing import TYPE_CHECKING
+
+from tunewright.card import TaskCard
+from tunewright.errors import StudyError
+from tunewright.storage import Address
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+FORMAT = 1
+"""Of what this version writes."""
+
+_MAKING_SECONDS = 2.0
+
+
+def ours(storage: "BaseStorage") -> dict[str, int]:
+    """Optuna's id of each study that Tunewright made, by name, oldest first."""
+    studies = sorted(storage.get_all_studies(), key=lambda s: s._study_id)
+    return {s.study_name: s._study_id for s in studies if "card" in s.user_attrs}
+
+
+def found_or_made(storage: "BaseStorage", address: Address, card: TaskCard, seed: int) -> int:
+    """Optuna's id of the study named on the card; it is made, with that card and seed, where it is not there.
+
+    Raises:
+        StudyError: there is an Optuna study of that name that Tunewright did not make.
+    """
+    from optuna.exceptions import DuplicatedStudyError
+    from optuna.study import StudyDirection
+
+    directions = [StudyDirection[m.direction.upper()] for m in card.metrics]
+    made = False
+    try:
+        study_id = storage.get_study_id_from_name(card.name)
+    except KeyError:
+        try:
+            study_id = storage.create_new_study(directions, card.name)
+            made = True
+        except DuplicatedStudyError:
+            study_id = storage.get_study_id_from_name(card.name)
+    deadline = time.monotonic() + (0 if made else _MAKING_SECONDS)
+    while "card" not in storage.get_study_user_attrs(study_id):
+        if storage.get_all_trials(study_id, deepcopy=False) or storage.get_study_directions(study_id) != directions:
+            raise StudyError(
+                f"{address.shown} has an Optuna study {card.name!r} that Tunewright did not make",
+                "give the card another `name`, or name another file",
+            )
+        if time.monotonic() >= deadline:  # made just now, or left empty by a process that died making it
+            _write_card(storage, study_id, card, seed)
+        else:  # another process is making it
+            time.sleep(0.05)
+    return study_id
+
+
+def _write_card(storage: "BaseStorage", study_id: int, card: TaskCard, seed: int) -> None:
+    space = card.space.to_json()
+    attributes = {"tunewright": {"format": FORMAT}, "seed": seed, "space/0": space, "space revision": 0}
+    for key, value in attributes.items():
+        storage.set_study_user_attr(study_id, key, value)
+    storage.set_study_system_attr(study_id, "study:metric_names", [m.name for m in card.metrics])
+    storage.set_study_user_attr(study_id, "card", card.to_json())  # last: a study with a card is whole

@@ -1,0 +1,33 @@
+"""Tell a broken program or machine from a bad configuration, so that a study does not burn its budget on it."""
+
+from collections.abc import Sequence
+
+from tunewright.errors import ToolError
+from tunewright.trial import Trial
+
+IN_A_ROW = 3
+"""Trials in a row that fail for a reason other than their configuration, before the study stops."""
+
+
+def check_healthy(trials: Sequence[Trial], latest: Trial) -> None:
+    """Nothing, when the latest trial leaves hope for the next.
+
+    Raises:
+        ToolError: trial 0 crashed, or several trials in a row failed for outer reasons; with the log's end.
+    """
+    if latest.number == 0 and latest.status == "crashed" and latest.outcome is not None:
+        raise ToolError(
+            f"the first trial crashed: the program is broken, not its configuration\n{latest.outcome.detail}",
+            "run it by hand with the default values, mend it, and start again: the study goes on with trial 0",
+        )
+    ended = [t.outcome for t in trials if t.outcome is not None and t.status != "cancelled"][-IN_A_ROW:]
+    if len(ended) == IN_A_ROW and all(outcome.fault in ("host", "person") for outcome in ended):
+        raise ToolError(
+            f"{IN_A_ROW} trials in a row failed for reasons outside their configuration; the last:\n{ended[-1].detail}",
+            "mend the machine or the program and start again; finished trials are kept",
+        )
+
+
+def needs_second_start(trials: Sequence[Trial]) -> bool:
+    """Whether all there is on record is a crashed trial 0, which the person has had a chance to mend."""
+    return len(trials) == 1 and trials[0].status == "crashed"

@@ -1,0 +1,152 @@
+"""The wire format of OpenAI-compatible endpoints: a `Request` into keyword arguments, an answer into an `Exchange`.
+
+Both libraries hand out objects of this shape; they are read with `getattr`, because servers leave fields out.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tunewright.llm.base import Finish, Message, Request, ToolCall, ToolSpec
+from tunewright.llm.extract import parse_arguments
+
+Route = Literal["json_schema", "tool", "text"]
+"""How a structured reply is asked for, in the order of preference."""
+ROUTES: tuple[Route, ...] = ("json_schema", "tool", "text")
+
+
+@dataclass
+class Exchange:
+    """One answer of an endpoint, not yet interpreted. `counted` is False when the server sent no token counts."""
+
+    text: str = ""
+    calls: list[ToolCall] = field(default_factory=list)
+    raw_arguments: list[str] = field(default_factory=list)
+    finish: str | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    counted: bool = False
+
+    def count(self, usage: Any) -> None:
+        """Take over the server's token counts, if there are any."""
+        tokens_in, tokens_out = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
+        if isinstance(tokens_in, int) and isinstance(tokens_out, int):
+            self.tokens_in, self.tokens_out, self.counted = tokens_in, tokens_out, True
+
+    def add_call(self, call_id: str, name: str, arguments: str) -> None:
+        """Keep a tool call and the text of its arguments."""
+        self.calls.append(ToolCall(id=call_id, name=name, arguments=parse_arguments(arguments)))
+        self.raw_arguments.append(arguments)
+
+
+def build_arguments(request: Request, model: str, route: Route | None) -> dict[str, Any]:
+    """Return the keyword arguments of a chat completion; `route` says how a structured reply is asked for."""
+    arguments: dict[str, Any] = {
+        "model": model,
+        "messages": [_message(message) for message in request.messages],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+    }
+    if request.seed is not None:
+        arguments["seed"] = request.seed
+    tools = [_tool(tool) for tool in request.tools]
+    if request.schema is not None and route == "json_schema":
+        schema = {"name": schema_name(request.schema), "schema": request.schema, "strict": False}
+        arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if request.schema is not None and route == "tool":
+        name = schema_name(request.schema)
+        tools.append(_tool(ToolSpec(name, str(request.schema.get("description", "")), request.schema)))
+        forced = {"type": "function", "function": {"name": name}}
+        arguments["tool_choice"] = "required" if request.tools else forced
+    if tools:
+        arguments["tools"] = tools
+    if request.on_text is not None:
+        arguments |= {"stream": True, "stream_options": {"include_usage": True}}
+    return arguments
+
+
+def schema_name(schema: dict[str, Any]) -> str:
+    """Return a name for the schema within the letters that endpoints allow: its title, or `reply`."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", str(schema.get("title") or "reply"))[:64]
+
+
+def read_answer(answer: Any) -> Exchange | None:
+    """Return the first choice of a whole answer; None when it is no chat completion at all."""
+    choices = getattr(answer, "choices", None)
+    if not isinstance(choices, list):
+        return None
+    exchange = Exchange()
+    exchange.count(getattr(answer, "usage", None))
+    if not choices:
+        # An answer that was paid for but says nothing is a reply without data, not a failed call.
+        return exchange if exchange.counted else None
+    message = getattr(choices[0], "message", None)
+    exchange.finish = getattr(choices[0], "finish_reason", None)
+    exchange.text = getattr(message, "content", None) or ""
+    for index, call in enumerate(getattr(message, "tool_calls", None) or []):
+        function = getattr(call, "function", None)
+        name, arguments = getattr(function, "name", None), getattr(function, "arguments", None)
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+        exchange.add_call(getattr(call, "id", None) or f"call_{index}", name or "", text)
+    return exchange
+
+
+def read_stream(chunks: Iterable[Any], emit: Callable[[str], None]) -> Exchange:
+    """Return the pieces of a streamed answer put together; `emit` gets each piece of text as it comes.
+
+    A stream that ends without saying that it is finished leaves `finish` None.
+    """
+    exchange = Exchange()
+    text: list[str] = []
+    calls: dict[int, list[str]] = {}
+    for chunk in chunks:
+        exchange.count(getattr(chunk, "usage", None))
+        for choice in (getattr(chunk, "choices", None) or [])[:1]:
+            exchange.finish = getattr(choice, "finish_reason", None) or exchange.finish
+            delta = getattr(choice, "delta", None)
+            piece = getattr(delta, "content", None)
+            if piece:
+                text.append(piece)
+                emit(piece)
+            for call in getattr(delta, "tool_calls", None) or []:
+                parts = calls.setdefault(getattr(call, "index", None) or 0, ["", "", ""])
+                function = getattr(call, "function", None)
+                parts[0] = parts[0] or getattr(call, "id", None) or ""
+                parts[1] = parts[1] or getattr(function, "name", None) or ""
+                parts[2] += getattr(function, "arguments", None) or ""
+    exchange.text = "".join(text)
+    for index, (call_id, name, arguments) in sorted(calls.items()):
+        exchange.add_call(call_id or f"call_{index}", name, arguments)
+    return exchange
+
+
+def finish_of(reason: str | None, calls: bool) -> Finish:
+    """Return our word for a server's finish reason; a filtered reply counts as stopped, its text is what there is."""
+    if reason == "length":
+        return "length"
+    return "tool_calls" if calls else "stop"
+
+
+def _message(message: Message) -> dict[str, Any]:
+    entry: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        entry["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": json.dumps(call.arguments)},
+            }
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        entry["tool_call_id"] = message.tool_call_id
+    return entry
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name, "parameters": tool.parameters}
+    if tool.description:
+        function["description"] = tool.description
+    return {"type": "function", "function": function}

@@ -1,0 +1,337 @@
+"""Decide the next trial from the record: whose turn it is, what that source proposes, what the guard says of it.
+
+Everything here is a function of the record, the seed and the trial's number, so that a study that was killed goes on
+as if it had not been. For that, whose turn `number` is depends on the trials before `number - 1` only: the model is
+asked while that one runs.
+"""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from tunewright.brief import Brief, FateBrief, brief
+from tunewright.card import TaskCard
+from tunewright.credit import next_turn
+from tunewright.guard import Guard
+from tunewright.ledger import Call
+from tunewright.prior import candidates
+from tunewright.proposer import Proposer
+from tunewright.reply import Prior
+from tunewright.study import Study
+from tunewright.trial import Interval, Proposal, Refusal, Source, Trial, Verdict
+from tunewright_tools.base import Config
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tunewright.surrogate import Surrogate
+
+WARM = 5
+"""Zero-shot turns of the model, right after the default."""
+INITIAL = 5
+"""Trials before the surrogate chooses; without a model they are quasi-random."""
+PER_CALL = 3
+"""Configurations that a later call asks for; the surrogate picks among them."""
+FEWEST_FOR_NO_GAIN = 10
+"""Values needed before "no gain expected" is believed."""
+_PRIOR_DRAWS = 256
+_PURPOSES = {"turn": 1, "prior": 2, "fit": 3, "suggest": 4}
+
+
+class NothingLeft(Exception):  # noqa: N818 (an end, no error)
+    """No further trial is worth running: the space is exhausted, or no gain is expected."""
+
+    def __init__(self, kind: Literal["exhausted", "no_gain"], text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.text = text
+
+
+def _exhausted() -> NothingLeft:
+    return NothingLeft("exhausted", "every configuration of the space was tried or is running")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What runs next, and what was refused on the way."""
+
+    proposal: Proposal
+    asked: Config
+    verdict: Verdict
+    turn: Source
+    refused: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True)
+class _View:
+    """The record as one decision sees it."""
+
+    number: int
+    trials: tuple[Trial, ...]
+    surrogate: "Surrogate | None"
+    own: Config | None
+    """The surrogate's own next point."""
+    taken: frozenset[str] = field(default_factory=frozenset)
+
+
+class Planner:
+    """Turns the record into the next trial.
+
+    Args:
+        card: the task.
+        study: the record.
+        proposer: the model's side; None means the surrogate alone.
+        workers: how many trials run at once. With one worker a turn of the model waits for its reply; with more, the
+            surrogate's point runs when the reply is not there yet.
+    """
+
+    def __init__(self, card: TaskCard, study: Study, proposer: Proposer | None, *, seed: int, workers: int = 1) -> None:
+        self.card = card
+        self.study = study
+        self.proposer = proposer
+        self.seed = seed
+        self.workers = workers
+        self._asked: dict[int, Future[None]] = {}
+        self._turns: dict[int, Source] = {}
+
+    # -- whose turn ----------------------------------------------------------------------------------------------
+
+    def turn(self, number: int, trials: Sequence[Trial]) -> Source:
+        """The source whose turn trial `number` is, from the trials before `number - 1`."""
+        if number not in self._turns:
+            self._turns[number] = self._turn(number, [t for t in trials if t.number < number])
+        return self._turns[number]
+
+    def _turn(self, number: int, earlier: Sequence[Trial]) -> Source:
+        if not earlier and self.card.start == "default":
+            return "default"
+        model = self.proposer is not None and self.proposer.silenced() is None
+        if model and sum(t.turn == "llm" for t in earlier) < WARM:
+            return "llm"
+        if len(earlier) < INITIAL:
+            return "sobol"
+        sources: list[Source] = ["surrogate"]
+        sources += ["llm"] if model else []
+        sources += ["prior"] if self._prior() else []
+        settled = [t for t in earlier if t.number < number - 1]
+        return next_turn(self.card, settled, sources, self._rng(number, "turn"))
+
+    def _rng(self, number: int, purpose: str) -> "np.random.Generator":
+        import numpy as np
+
+        return np.random.default_rng([self.seed, number, _PURPOSES[purpose]])
+
+    def _warming(self, trials: Sequence[Trial], number: int) -> bool:
+        return sum(t.turn == "llm" for t in trials if t.number < number) < WARM
+
+    # -- asking the model ahead of its turn ----------------------------------------------------------------------
+
+    def prefetch(self, number: int) -> None:
+        """Ask the model for trial `number` in the background, when that is its turn and no call is on the way."""
+        trials = self.study.trials()
+        if self.proposer is None or number in self._asked or self.turn(number, trials) != "llm" or self._in_flight():
+            return
+        if (self.workers > 1 or self._warming(trials, number)) and self._fresh(number, trials):
+            return
+        if self._warming(trials, number) and self._calls("first_round"):
+            return
+        snapshot = tuple(_before(t, number) for t in trials if t.number < number)
+        future: Future[None] = Future()
+
+        def ask() -> None:
+            try:
+                self._ask_model(number, snapshot)
+                future.set_result(None)
+            except BaseException as e:
+                future.set_exception(e)
+
+        self._asked[number] = future
+        # a daemon: Ctrl-C must not wait for a reply that nobody will read
+        threading.Thread(target=ask, name="model", daemon=True).start()
+
+    def _in_flight(self) -> bool:
+        return any(not future.done() for future in self._asked.values())
+
+    def _ask_model(self, number: int, trials: tuple[Trial, ...]) -> None:
+        assert self.proposer is not None
+        purpose, text, n, taken = self._question(number, trials)
+        self.proposer.ask(purpose, number, text, n, taken)
+
+    def _question(self, number: int, trials: tuple[Trial, ...]) -> tuple[Any, Brief, int, frozenset[str]]:
+        left = self.card.budget.trials
+        left = max(left - number, 0) if left is not None else None
+        taken = self._taken(trials)
+        if self._warming(trials, number):
+            return "first_round", brief(self.card, trials, trials_left=left), WARM, taken
+        view = self._view(number, trials)
+        text = brief(
+            self.card, trials, surrogate=view.surrogate, candidate=view.own, fates=self._fates(trials), trials_left=left
+        )
+        return "propose", text, max(PER_CALL, self.workers), taken
+
+    def _fates(self, trials: Sequence[Trial]) -> list[FateBrief]:
+        """What became of the proposals of the model's latest turn."""
+        last = next((t for t in reversed(trials) if t.turn == "llm"), None)
+        if last is None:
+            return []
+        fates = [FateBrief(r.proposal.config, f"refused, {r.verdict.reason}") for r in last.refused[:PER_CALL]]
+        if last.source == "llm":
+            value: str = last.status
+            if last.done and last.outcome:
+                value = f"{self.card.primary.name} = {last.outcome.metrics[self.card.primary.name]:.4g}"
+            fates.append(FateBrief(last.config, f"ran as trial {last.number}, {value}"))
+        return fates
+
+    def _calls(self, purpose: str) -> list[Call]:
+        return [c for c in self.study.ledger.calls() if f"-{purpose}-" in c.id]
+
+    def _prior(self) -> Prior:
+        stated: Prior = {}
+        for call in self._calls("first_round"):
+            stated |= call.prior
+        return stated
+
+    # -- deciding ------------------------------------------------------------------------------------------------
+
+    def decide(self, number: int) -> Decision:
+        """The next trial.
+
+        Raises:
+            NothingLeft: nothing untried is left, or no gain is expected any more.
+        """
+        trials = tuple(t for t in self.study.trials() if t.number < number or self.workers > 1)
+        turn = self.turn(number, trials)
+        if turn == "default":
+            return self._default()
+        view = self._view(number, trials)
+        self._check_gain(view)
+        refused: tuple[Refusal, ...] = ()
+        if turn == "llm":
+            proposals = self._llm_proposals(number, trials)
+            if proposals is None:
+                turn = "surrogate"  # the reply is not there yet: no worker waits for it, and its turn is not spent
+            else:
+                decision, refused = self._first_accepted(
+                    view, proposals, "llm", ranked=not self._warming(trials, number)
+                )
+                if decision:
+                    return decision
+        if turn == "prior" and view.surrogate:
+            drawn = candidates(self.card.space, self._prior(), _PRIOR_DRAWS, self._rng(number, "prior"))
+            decision, refused = self._first_accepted(view, [Proposal(c, "prior") for c in drawn], "prior", ranked=True)
+            if decision:
+                return decision
+        return replace(self._fallback(view), turn=turn, refused=refused)
+
+    def _check_gain(self, view: _View) -> None:
+        least = self.card.stop.no_gain
+        if least is None or view.surrogate is None or view.own is None or view.surrogate.n_done < FEWEST_FOR_NO_GAIN:
+            return
+        gain = view.surrogate.expected_gain(view.own)
+        if gain < least:
+            raise NothingLeft(
+                "no_gain", f"the best candidate promises {gain:.2g} standard deviations, less than {least:g}"
+            )
+
+    def _default(self) -> Decision:
+        config = self.card.space.default()
+        assumed = [p.name for p in self.card.space if p.assumed and p.name in config]
+        why = f"the middle of the scale is assumed for {', '.join(assumed)}" if assumed else "as stated on the card"
+        return Decision(Proposal(config, "default", why), config, Verdict(True), "default")
+
+    def _llm_proposals(self, number: int, trials: Sequence[Trial]) -> list[Proposal] | None:
+        """The model's unspent proposals for this turn; None when its reply is still on the way."""
+        self.prefetch(number)
+        if self.workers == 1 or self._warming(trials, number):
+            wait_for(list(self._asked.values()))
+        for future in self._asked.values():
+            if future.done():
+                future.result()  # an error of ours in the thread must not pass unseen
+        fresh = self._fresh(number, trials)
+        return None if not fresh and self._in_flight() else fresh
+
+    def _fresh(self, number: int, trials: Sequence[Trial]) -> list[Proposal]:
+        """Proposals for this turn that have neither run nor been refused."""
+        spent = {(t.call_id, t.call_index) for t in trials}
+        spent |= {(r.proposal.call_id, r.proposal.index) for t in trials for r in t.refused}
+        calls = self._calls("first_round") if self._warming(trials, number) else self._recent(number)
+        return [p for call in calls for p in call.proposals if (p.call_id, p.index) not in spent]
+
+    def _recent(self, number: int) -> list[Call]:
+        """Calls whose proposals are still worth a look: with one worker, those made for this very trial."""
+        age = 1 if self.workers == 1 else 2 * self.workers
+        return [c for c in self._calls("propose") if number - age < c.number <= number]
+
+    def _first_accepted(
+        self, view: _View, proposals: Sequence[Proposal], turn: Source, *, ranked: bool
+    ) -> tuple[Decision | None, tuple[Refusal, ...]]:
+        """The first accepted proposal, best acquisition value first when `ranked`, and those that were refused."""
+        guard = Guard(self.card.space, view.taken, view.surrogate, view.own)
+        judged = [(p, *guard.judge(p)) for p in proposals]
+        refused = tuple(Refusal(asked, verdict) for asked, _, verdict in judged if not verdict.accepted)
+        accepted = [(asked, runnable, verdict) for asked, runnable, verdict in judged if verdict.accepted]
+        if turn != "llm":
+            refused = refused[:0]  # hundreds of draws from a prior are candidates of ours, not somebody's proposals
+        if not accepted:
+            return None, refused
+        if ranked and view.surrogate is not None:
+            scores = view.surrogate.log_acquisition([runnable.config for _, runnable, _ in accepted])
+            accepted = [accepted[int(scores.argmax())]]
+        asked, runnable, verdict = accepted[0]
+        chosen = self._predicted(view, runnable)
+        return Decision(chosen, asked.config, verdict, turn, refused), refused
+
+    def _fallback(self, view: _View) -> Decision:
+        """The surrogate's own point or, while there is nothing to fit, the next quasi-random one."""
+        if view.own is not None:
+            proposal = self._predicted(view, Proposal(view.own, "surrogate", "highest acquisition value"))
+        else:
+            proposal = Proposal(self._sobol(view), "sobol", "too few results to fit a surrogate")
+        return Decision(proposal, proposal.config, Verdict(True), proposal.source)
+
+    def _sobol(self, view: _View) -> Config:
+        points = self.card.space.sample(64 + 2 * len(view.taken), self.seed)
+        for config in points:
+            if self.card.space.key(config) not in view.taken:
+                return config
+        raise _exhausted()
+
+    def _predicted(self, view: _View, proposal: Proposal) -> Proposal:
+        if view.surrogate is None:
+            return proposal
+        posterior = view.surrogate.predict([proposal.config])
+        mean, std = float(posterior.mean[0]), float(posterior.std[0])
+        return replace(proposal, predicted=Interval(mean, mean - 1.2816 * std, mean + 1.2816 * std))
+
+    # -- the surrogate -------------------------------------------------------------------------------------------
+
+    def _taken(self, trials: Sequence[Trial]) -> frozenset[str]:
+        return frozenset(self.card.space.key(t.config) for t in trials)
+
+    def _view(self, number: int, trials: tuple[Trial, ...]) -> _View:
+        from tunewright.acquisition import suggest
+        from tunewright.surrogate import fit
+
+        taken = self._taken(trials)
+        if sum(t.done for t in trials) < 2 or len(trials) < INITIAL:
+            return _View(number, trials, None, None, taken)
+        surrogate = fit(self.card, trials, seed=self._seed(number, "fit"))
+        if surrogate is None:
+            return _View(number, trials, None, None, taken)
+        own = suggest(surrogate, self.card, trials, n=1, seed=self._seed(number, "suggest"))
+        if not own:
+            raise _exhausted()
+        return _View(number, trials, surrogate, own[0].config, taken)
+
+    def _seed(self, number: int, purpose: str) -> int:
+        return int(self._rng(number, purpose).integers(2**31))
+
+
+def _before(trial: Trial, number: int) -> Trial:
+    """A trial as it stood when `number` was asked for ahead of time: the one before it was still running."""
+    if trial.number != number - 1 or trial.running:
+        return trial
+    return replace(trial, status="running", outcome=None, finished=None)

@@ -1,0 +1,85 @@
+"""What a run would do: the first prompt, the first points, the estimated cost. Nothing is run and no model is asked."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tunewright.brief import brief
+from tunewright.card import TaskCard
+from tunewright.llm.base import Chat
+from tunewright.llm.factory import open_chat
+from tunewright.planner import INITIAL, WARM
+from tunewright.questions import Asker
+from tunewright.toolbox import open_tool
+from tunewright_tools.base import Config
+
+_CHARACTERS_PER_TOKEN = 4
+_TOKENS_PER_VALUE = 12
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would happen first."""
+
+    prompt: str
+    first_points: tuple[tuple[str, Config | None], ...]
+    """(source, configuration); None where only the model knows."""
+    trials: int | None
+    minutes: float | None
+    """At most, from the time limit of a trial."""
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """For people."""
+        lines = ["The first prompt:", "", self.prompt.rstrip() or "(no model is asked)", "", "The first points:"]
+        for i, (source, config) in enumerate(self.first_points):
+            lines.append(f"  {i}  {source:8} {json.dumps(config) if config else '(the model will say)'}")
+        trials = f"{self.trials} trials" if self.trials else "trials without a fixed number"
+        minutes = f", at most {self.minutes:.0f} minutes by the time limit of a trial" if self.minutes else ""
+        lines += ["", f"Estimate: {trials}{minutes}."]
+        if self.calls:
+            cost = "price unknown" if self.cost_usd is None else f"{self.cost_usd:.4f} USD"
+            lines.append(
+                f"Model: up to {self.calls} calls, about {self.tokens_in} tokens in and {self.tokens_out} out, {cost}."
+            )
+        return "\n".join([*lines, "Nothing was run."])
+
+
+def preview(
+    card: TaskCard, model: str | Chat | None, *, base_url: str | None, prices: Any, trials: int | None, seed: int
+) -> Preview:
+    """What a run of this card would do first.
+
+    Raises:
+        TunerError: of the kind that a run would raise for the card, the tool or the model's name.
+    """
+    if card.tool is not None:
+        open_tool(card)
+    chat = open_chat(model, base_url=base_url, prices=prices)
+    number = trials or card.budget.trials
+    points: list[tuple[str, Config | None]] = [("default", card.space.default())] if card.start == "default" else []
+    points += [("llm", None)] * WARM if chat else _quasi_random(card, seed, INITIAL - len(points))
+    limit = card.budget.seconds_per_trial
+    minutes = number * limit / 60 if number and limit else None
+    if chat is None:
+        return Preview("", tuple(points), number, minutes, 0, 0, 0, 0.0)
+    size = WARM if chat.trusted_tools else 1
+    asked = Asker(card.space, lean=not chat.trusted_tools).ask("first_round", brief(card, [], trials_left=number), size)
+    prompt = "\n".join(message.content for message in asked.messages)
+    calls = (1 if chat.trusted_tools else WARM) + max((number or 20) - WARM - 1, 0)
+    tokens_in = calls * (len(prompt) // _CHARACTERS_PER_TOKEN) * 2  # later prompts hold the history too
+    tokens_out = calls * 3 * _TOKENS_PER_VALUE * len(card.space)
+    price = getattr(chat, "estimate_usd", None)
+    cost = price(tokens_in, tokens_out) if price else None
+    return Preview(prompt, tuple(points), number, minutes, calls, tokens_in, tokens_out, cost)
+
+
+def _quasi_random(card: TaskCard, seed: int, n: int) -> list[tuple[str, Config | None]]:
+    return [("sobol", config) for config in card.space.sample(n, seed)]

@@ -1,0 +1,140 @@
+"""Ask a model for configurations and write every call into the ledger."""
+
+import json
+import time
+from collections.abc import Collection
+
+from tunewright.brief import Brief
+from tunewright.card import TaskCard
+from tunewright.errors import ModelError
+from tunewright.ledger import Call, Ledger
+from tunewright.llm.base import Chat, Reply, Request
+from tunewright.questions import Asker, Question, Round
+from tunewright.reply import parse
+from tunewright.trial import Proposal
+
+FAILURES = 3
+"""Calls that fail in a row before the model is left alone."""
+_DEADLINE_S = 120.0
+_TEMPERATURE = 0.7
+_LONGEST_REPEATED_REPLY = 4000
+
+
+class Proposer:
+    """A model, asked for configurations of one study.
+
+    Args:
+        chat: the model.
+        card: the task.
+        ledger: where each call goes before its proposals are used; a call that stands there is not made again.
+        seed: of the study; each request's own seed is made from it, the trial number and its place.
+        budget_usd: the model is left alone once its calls cost this much.
+    """
+
+    def __init__(
+        self, chat: Chat, card: TaskCard, ledger: Ledger, *, seed: int, budget_usd: float | None = None
+    ) -> None:
+        self.chat = chat
+        self.card = card
+        self.ledger = ledger
+        self.seed = seed
+        self.budget_usd = budget_usd
+        self.asker = Asker(card.space, lean=not chat.trusted_tools)
+        self._failed_in_a_row = 0
+        self._last_error = ""
+
+    def silenced(self) -> str | None:
+        """Why the model is no longer asked, in words for the person; None while it is."""
+        if self._failed_in_a_row >= FAILURES:
+            return f"the model failed {self._failed_in_a_row} times in a row (last: {self._last_error})"
+        if self.budget_usd is not None:
+            spent = sum(call.cost_usd or 0.0 for call in self.ledger.calls())
+            if spent >= self.budget_usd:
+                return f"the model's budget of {self.budget_usd:g} USD is spent ({spent:.4f} USD)"
+        return None
+
+    def ask(self, round: Round, number: int, brief: Brief, n: int, taken: Collection[str]) -> list[Call]:
+        """The calls made for trial `number`: n configurations in one request or, of a small model, in n requests.
+
+        When no configuration of the round is usable (complete, in range, not in `taken`), it is asked once more.
+        """
+        sizes = [n] if self.chat.trusted_tools else [1] * n
+        calls: list[Call] = []
+        for k, size in enumerate(sizes):
+            question = self.asker.ask(round, brief, size)
+            calls.append(self._call(question, number, k, repair=False))
+            if calls[-1].error:
+                return calls
+        if not any(self._usable(p, taken) for call in calls for p in call.proposals):
+            again = self.asker.repair(question, calls[-1].reply[:_LONGEST_REPEATED_REPLY], self._faults(calls[-1]))
+            calls.append(self._call(again, number, len(sizes) - 1, repair=True))
+        return calls
+
+    def _usable(self, proposal: Proposal, taken: Collection[str]) -> bool:
+        checked = self.card.space.check(proposal.config)
+        return not checked.faults and self.card.space.key(checked.config) not in taken
+
+    def _faults(self, call: Call) -> list[str]:
+        faults = [str(f) for p in call.proposals for f in self.card.space.check(p.config).faults][:6]
+        if call.proposals and not faults:
+            return ["every configuration was tried before or is running"]
+        return faults
+
+    def _call(self, question: Question, number: int, k: int, *, repair: bool) -> Call:
+        identity = f"{number:05d}-{question.round}-{k}" + ("-repair" if repair else "")
+        known = self.ledger.get(identity)
+        if known is not None:
+            return known
+        started = time.time()
+        size = len(self.card.space)
+        request = Request(
+            messages=question.messages,
+            schema=question.schema,
+            n_expected=question.n,
+            max_tokens=400 + question.n * (60 + 30 * size) + 40 * size,
+            temperature=_TEMPERATURE,
+            seed=(self.seed * 1_000_003 + number * 1_009 + 2 * k + repair) % 2**31,
+            deadline_s=_DEADLINE_S,
+            purpose="repair" if repair else question.round,
+        )
+        reply, error = self._complete(request, started)
+        call = self._written(identity, question, request, number, reply, error, started)
+        self.ledger.record(call)
+        return call
+
+    def _complete(self, request: Request, started: float) -> tuple[Reply, str]:
+        try:
+            reply = self.chat.complete(request)
+        except ModelError as e:
+            self._failed_in_a_row += 1
+            self._last_error = e.message.split("\n")[0]
+            return Reply(text="", seconds=time.time() - started), str(e)
+        self._failed_in_a_row = 0
+        return reply, ""
+
+    def _written(
+        self, identity: str, question: Question, request: Request, number: int, reply: Reply, error: str, started: float
+    ) -> Call:
+        parsed = parse(reply.data, self.card.space)
+        return Call(
+            id=identity,
+            number=number,
+            purpose=request.purpose,
+            model=self.chat.name,
+            template=question.rendered.template,
+            template_hash=question.rendered.hash,
+            prompt=question.rendered.text,
+            reply=reply.text or (json.dumps(reply.data) if reply.data is not None else ""),
+            proposals=tuple(
+                Proposal(config, "llm", rationale, call_id=identity, index=i)
+                for i, (config, rationale) in enumerate(parsed.configs)
+            ),
+            prior=parsed.prior,
+            tokens_in=reply.tokens_in,
+            tokens_out=reply.tokens_out,
+            seconds=reply.seconds,
+            cost_usd=reply.cost_usd,
+            finish=reply.finish,
+            error=error,
+            started=started,
+        )

@@ -1,0 +1,73 @@
+"""The messages of a question to a model: templates filled from the brief, and the schema of the reply."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tunewright.brief import Brief
+from tunewright.llm.base import Message
+from tunewright.parameters import Choice
+from tunewright.render import Rendered, render
+from tunewright.schema import reply_schema
+from tunewright.space import Space
+
+Round = Literal["first_round", "propose"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is sent: messages, and the schema that the reply should follow."""
+
+    round: Round
+    rendered: Rendered
+    """The last message's template, for the ledger."""
+    messages: tuple[Message, ...]
+    schema: dict[str, Any]
+    n: int
+    """Configurations asked for."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Makes questions over one space.
+
+    Args:
+        lean: for a small model: configurations alone, without reasons and without a prior.
+    """
+
+    space: Space
+    lean: bool
+
+    def ask(self, round: Round, brief: Brief, n: int) -> Question:
+        """A question for n configurations."""
+        variables = {name: getattr(brief, name) for name in ("task", "space", "history", "budget")}
+        if round == "propose":
+            variables |= {"view": brief.view, "fates": brief.fates}
+        else:
+            variables |= {"ask_prior": self._prior(round)}
+        rendered = render(round, n=n, shape=self._shape(round, n), **variables)
+        messages = (Message("system", render("system").text), Message("user", rendered.text))
+        return Question(round, rendered, messages, self._schema(round, n), n)
+
+    def repair(self, question: Question, reply: str, faults: Sequence[str]) -> Question:
+        """The same question again, after a reply that held nothing usable."""
+        rendered = render("repair", faults=list(faults), n=question.n, shape=self._shape(question.round, question.n))
+        messages = (*question.messages, Message("assistant", reply), Message("user", rendered.text))
+        return Question(question.round, rendered, messages, question.schema, question.n)
+
+    def _prior(self, round: Round) -> bool:
+        return not self.lean and round == "first_round" and any(not isinstance(p, Choice) for p in self.space)
+
+    def _schema(self, round: Round, n: int) -> dict[str, Any]:
+        return reply_schema(self.space, n, prior=self._prior(round), rationale=not self.lean)
+
+    def _shape(self, round: Round, n: int) -> str:
+        numeric = [p.name for p in self.space if not isinstance(p, Choice)]
+        return render(
+            "shape",
+            example={p.name: "text" if isinstance(p, Choice) else "number" for p in self.space},
+            n=n,
+            rationale=not self.lean,
+            ask_prior=self._prior(round),
+            prior_name=numeric[0] if numeric else "",
+        ).text.strip()

@@ -1,0 +1,44 @@
+"""An outcome from what a person's own loop tells: metrics, or a status."""
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tunewright.card import TaskCard
+from tunewright.errors import TunerError
+from tunewright.trial import Trial
+from tunewright_tools.base import Fault, Outcome, Status, Telemetry
+
+_FAULTS: dict[Status, Fault | None] = {"done": None, "pruned": None, "cancelled": None, "lost": "host"}
+
+
+def outcome_of(
+    card: TaskCard,
+    trial: Trial,
+    result: Mapping[str, float] | float | None,
+    status: Status,
+    telemetry: Telemetry | Mapping[str, Any] | None,
+    detail: str,
+) -> Outcome:
+    """The outcome; a metric that is not finite makes it `diverged`.
+
+    Raises:
+        TunerError: a metric of the card is missing.
+    """
+    if isinstance(telemetry, Mapping):
+        telemetry = Telemetry(**{"seconds": time.time() - trial.started, **telemetry})
+    if status != "done":
+        return Outcome(status, telemetry=telemetry, detail=detail, fault=_FAULTS.get(status, "config"))
+    names = [m.name for m in card.metrics]
+    if isinstance(result, int | float) and len(names) == 1:
+        result = {names[0]: float(result)}
+    if not isinstance(result, Mapping) or any(name not in result for name in names):
+        raise TunerError(
+            f"the result of trial {trial.number} is {result!r}",
+            f"give a value for {', '.join(names)}, or a status such as 'crashed'",
+        )
+    metrics = {name: float(value) for name, value in result.items()}
+    if not all(math.isfinite(value) for value in metrics.values()):
+        return Outcome("diverged", telemetry=telemetry, detail=detail or f"metrics {metrics}", fault="config")
+    return Outcome("done", metrics, telemetry=telemetry, detail=detail)

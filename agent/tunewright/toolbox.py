@@ -1,0 +1,61 @@
+"""The tool that a card names, ready to run."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tunewright.card import TaskCard
+from tunewright.errors import ToolError
+from tunewright_tools.base import Limits, Tool, ToolSetupError
+
+_GIB = 2**30
+
+
+def open_tool(card: TaskCard, tool: "Tool | Callable[..., Any] | None" = None) -> Tool:
+    """The given tool or callable, else what the card names.
+
+    Raises:
+        ToolError: the card names none, a program is missing, a placeholder has no parameter or the reverse.
+    """
+    from tunewright_tools.command import CommandTool
+    from tunewright_tools.function import FunctionTool
+
+    try:
+        if isinstance(tool, Tool):
+            chosen: Tool = tool
+        elif callable(tool):
+            chosen = FunctionTool(tool, metrics=[m.name for m in card.metrics])
+        elif card.tool is None:
+            raise ToolError(
+                f"the card {card.name!r} names no tool",
+                "add `tool: {command: [python, train.py, ...]}` or give a callable",
+            )
+        else:
+            chosen = CommandTool(
+                _argv(card),
+                metrics=[(m.name, m.direction) for m in card.metrics],
+                extra_names=[c.metric for c in card.constraints],
+                best_of_curve=card.best_of_curve,
+                env=card.tool.env,
+                cwd=card.tool.cwd,
+            )
+        chosen.check({p.name: p.start for p in card.space})
+    except ToolSetupError as e:
+        raise ToolError(e.message, e.hint) from e
+    return chosen
+
+
+def _argv(card: TaskCard) -> list[str]:
+    from tunewright_tools.catalog import trainer
+
+    assert card.tool is not None
+    if card.tool.trainer is not None:
+        return trainer(card.tool.trainer).argv(p.name for p in card.space)
+    return list(card.tool.command or [])
+
+
+def limits(card: TaskCard) -> Limits:
+    """What one run may use, from the card's budget."""
+    memory = card.budget.memory_gb_per_trial
+    return Limits(
+        seconds=card.budget.seconds_per_trial, memory_bytes=int(memory * _GIB) if memory is not None else None
+    )

@@ -1,0 +1,100 @@
+"""Imports run one way: the level table of the design against the real imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import tunewright
+import tunewright_prompts
+import tunewright_tools
+
+LEVELS: dict[str, int] = {}
+for level, names in enumerate(
+    [
+        "errors redact",
+        "relations",
+        "parameters",
+        "space render",
+        "llm hardware lease environment distributions schema",
+        "card_parts card_yaml",
+        "card_input",
+        "card",
+        "trial",
+        "reply textbook",
+        "trial_json revision storage prior",
+        "founding rows waiting",
+        "ledger",
+        "study",
+        "encoding success cost value surrogate",
+        "acquisition brief",
+        "questions guard credit stopping telling health",
+        "proposer executors toolbox",
+        "planner",
+        "events preview",
+        "loop",
+        "report verbs",
+        "live",
+        "cli",
+    ]
+):
+    LEVELS |= dict.fromkeys(names.split(), level)
+
+ROOT = Path(tunewright.__file__).parent
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module if node.level == 0 else "." + node.module)
+    return found
+
+
+def module(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_only_lower_levels(path: Path) -> None:
+    name = module(path)
+    if name == "__init__":
+        return
+    assert name in LEVELS, f"{name} has no level in the table of this test"
+    for other in imports(path):
+        if other.startswith("tunewright."):
+            target = other.split(".")[1]
+            assert target == name or LEVELS[target] < LEVELS[name], f"{name} imports {target}"
+
+
+@pytest.mark.parametrize("package", [tunewright_tools, tunewright_prompts])
+def test_tools_and_prompts_import_nothing_of_the_product(package: object) -> None:
+    for path in Path(package.__file__).parent.rglob("*.py"):  # type: ignore[attr-defined]
+        assert not any(name.split(".")[0] == "tunewright" for name in imports(path)), path
+
+
+def test_the_command_line_starts_without_anything_heavy() -> None:
+    import subprocess
+    import sys
+
+    script = "import sys, tunewright.cli, tunewright; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    )
+    heavy = {
+        "torch",
+        "scipy",
+        "sklearn",
+        "optuna",
+        "sqlalchemy",
+        "openai",
+        "litellm",
+        "mcp",
+        "ray",
+        "pandas",
+        "numpy",
+        "botorch",
+    }
+    assert not heavy & loaded

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from toy import card, config, done, failed
+
+from tunewright.credit import next_turn, rewards, scores
+
+
+def shares(trials, sources, draws: int = 2000) -> dict[str, float]:
+    turns = [next_turn(card(), trials, sources, np.random.default_rng([7, i])) for i in range(draws)]
+    return {s: turns.count(s) / draws for s in sources}
+
+
+def test_rewards_count_improvements_of_the_minimised_metric_alone() -> None:
+    trials = [done(0, config(), 1.0), done(1, config(), 0.5), done(2, config(), 0.7), failed(3, config())]
+    reward = rewards(card(), trials)
+    assert reward[0] == 0
+    assert 0.5 < reward[1] <= 1
+    assert reward[2] == reward[3] == 0
+
+
+def test_rewards_follow_the_direction() -> None:
+    trials = [done(0, config(), 1.0), done(1, config(), 0.5), done(2, config(), 2.0)]
+    reward = rewards(card(direction="maximize"), trials)
+    assert reward[1] == 0
+    assert reward[2] > 0.5
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0, 1.0], [-5.0, -6.0, -6.0], [0.0, 0.0, -1e-300]])
+def test_constant_and_negative_values_give_finite_rewards(values: list[float]) -> None:
+    trials = [done(i, config(), v) for i, v in enumerate(values)]
+    assert all(0 <= r <= 1 for r in rewards(card(), trials).values())
+
+
+def test_an_infeasible_improvement_earns_nothing() -> None:
+    constrained = card(constraints=["loss >= 0.6"])
+    assert rewards(constrained, [done(0, config(), 1.0), done(1, config(), 0.5)])[1] == 0
+
+
+def test_running_lost_and_cancelled_trials_are_no_evidence() -> None:
+    trials = [done(0, config(), 1.0), failed(1, config(), "lost", fault="host", source="llm")]
+    assert scores(card(), trials, ["llm"]) == scores(card(), trials[:1], ["llm"])
+
+
+def test_a_turn_whose_proposals_were_refused_is_charged_to_its_source_not_to_the_stand_in() -> None:
+    trials = [done(0, config(), 1.0), done(1, config(), 0.5, source="surrogate", turn="llm")]
+    score = scores(card(), trials, ["llm", "surrogate"])
+    before = scores(card(), trials[:1], ["llm", "surrogate"])
+    assert score["llm"].b > before["llm"].b
+    assert score["llm"].a == before["llm"].a
+
+
+def test_the_source_that_delivers_wins_turns() -> None:
+    good = [done(i, config(), 10.0 - i, source="llm" if i % 2 else "surrogate") for i in range(2)]
+    for i in range(2, 14):
+        good.append(done(i, config(), 9.0 - i if i % 2 else 50.0, source="llm" if i % 2 else "surrogate"))
+    assert shares(good, ["surrogate", "llm"])["llm"] > 0.7
+
+
+def test_a_source_that_only_fails_keeps_one_turn_in_ten_and_can_win_back() -> None:
+    bad = [done(0, config(), 5.0, source="default")]
+    bad += [
+        done(i, config(), 5.0 - i / 10, source="surrogate") if i % 2 else done(i, config(), 50.0, source="llm")
+        for i in range(1, 30)
+    ]
+    floor = shares(bad, ["surrogate", "llm"])["llm"]
+    assert 0.08 < floor < 0.2
+    turned = [*bad, *(done(i, config(), 1.0 - i / 100, source="llm") for i in range(30, 38))]
+    assert shares(turned, ["surrogate", "llm"])["llm"] > 2 * floor
+
+
+def test_the_same_record_and_seed_give_the_same_turn() -> None:
+    trials = [done(0, config(), 1.0)]
+    draw = [next_turn(card(), trials, ["surrogate", "llm"], np.random.default_rng(3)) for _ in range(5)]
+    assert len(set(draw)) == 1

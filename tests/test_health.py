@@ -1,0 +1,32 @@
+import pytest
+from toy import config, done, failed
+
+from tunewright.errors import ToolError
+from tunewright.health import check_healthy, needs_second_start
+
+
+def test_a_crash_of_trial_0_shows_its_log() -> None:
+    broken = failed(0, config(), "crashed", detail="exit code 1\nImportError: no module named train", fault="config")
+    with pytest.raises(ToolError, match=r"first trial crashed[\s\S]*ImportError"):
+        check_healthy([broken], broken)
+    assert needs_second_start([broken])
+
+
+def test_an_out_of_memory_of_trial_0_is_the_configurations_fault() -> None:
+    trial = failed(0, config(), "oom")
+    check_healthy([trial], trial)
+    assert not needs_second_start([trial])
+
+
+def test_three_outer_failures_in_a_row_stop_the_study() -> None:
+    trials = [done(0, config(), 1.0)] + [
+        failed(i, config(), "crashed", fault="host", detail="disk full") for i in (1, 2, 3)
+    ]
+    check_healthy(trials[:3], trials[2])
+    with pytest.raises(ToolError, match=r"3 trials in a row[\s\S]*disk full"):
+        check_healthy(trials, trials[3])
+
+
+def test_failures_of_configurations_never_stop_it() -> None:
+    trials = [done(0, config(), 1.0)] + [failed(i, config(), "crashed", fault="config") for i in range(1, 9)]
+    check_healthy(trials, trials[-1])

@@ -1,0 +1,47 @@
+import pytest
+from toy import card, config
+
+from tunewright.errors import TunerError
+from tunewright.telling import outcome_of
+from tunewright.trial import Trial
+
+TRIAL = Trial(4, config(), "llm", started=0.0)
+
+
+def told(result=None, status="done", telemetry=None, **changes):
+    return outcome_of(card(**changes), TRIAL, result, status, telemetry, "")
+
+
+def test_a_number_is_the_value_of_the_one_metric() -> None:
+    assert told(0.5).metrics == {"loss": 0.5}
+
+
+def test_more_metrics_than_the_card_names_are_kept() -> None:
+    assert told({"loss": 0.5, "seconds": 3}).metrics == {"loss": 0.5, "seconds": 3.0}
+
+
+def test_nan_is_diverged_and_carries_no_value() -> None:
+    outcome = told(float("nan"))
+    assert (outcome.status, outcome.metrics, outcome.fault) == ("diverged", {}, "config")
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"), [("oom", "config"), ("crashed", "config"), ("pruned", None), ("lost", "host")]
+)
+def test_a_status_without_a_value(status: str, fault: str | None) -> None:
+    outcome = told(status=status, telemetry={"peak_bytes": 7, "limit_bytes": 9})
+    assert (outcome.status, outcome.fault) == (status, fault)
+    assert outcome.telemetry is not None
+    assert outcome.telemetry.peak_bytes == 7
+
+
+@pytest.mark.parametrize("result", [None, {}, {"accuracy": 1.0}])
+def test_a_missing_metric_is_the_persons_error(result: object) -> None:
+    with pytest.raises(TunerError, match=r"trial 4.*\n.*give a value for loss"):
+        told(result)
+
+
+def test_one_number_for_two_metrics_is_an_error() -> None:
+    metrics = [{"name": "loss", "direction": "minimize"}, {"name": "size", "direction": "minimize"}]
+    with pytest.raises(TunerError, match="loss, size"):
+        told(0.5, metrics=metrics, metric=None, direction=None)

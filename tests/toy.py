@@ -1,0 +1,68 @@
+"""Small real things that several tests share: a card, trials, a toy objective."""
+
+from typing import Any
+
+from tunewright.card import TaskCard
+from tunewright.space import Choice, Float, Int, Space
+from tunewright.trial import Trial
+from tunewright_tools.base import Outcome, Telemetry
+
+
+def space() -> Space:
+    return Space(
+        Float("lr", 1e-5, 1e-1, log=True, default=1e-3, about="peak learning rate"),
+        Choice("optimizer", ["adamw", "sgd"], default="adamw"),
+        Float("momentum", 0.5, 0.99, default=0.9, when={"optimizer": "sgd"}),
+        Int("width", 16, 512, rounding="power_of_two", default=64, unit="units"),
+    )
+
+
+def card(**changes: Any) -> TaskCard:
+    given: dict[str, Any] = {
+        "goal": "a toy with a best learning rate of 0.01",
+        "name": "toy",
+        "metric": "loss",
+        "direction": "minimize",
+        "space": space(),
+    }
+    return TaskCard(**{**given, **changes})
+
+
+def objective(config: dict[str, Any]) -> float:
+    """Best at lr = 0.01, width = 128, sgd slightly better; about 0 there."""
+    import math
+
+    value = (math.log10(config["lr"]) + 2) ** 2 + 0.1 * (math.log2(config["width"]) - 7) ** 2
+    return value + (0.0 if config["optimizer"] == "sgd" else 0.05)
+
+
+def done(number: int, config: dict[str, Any], value: float, *, source: str = "surrogate", **more: Any) -> Trial:
+    outcome = Outcome("done", {"loss": value}, telemetry=Telemetry(seconds=1.0))
+    given = {
+        "turn": source,
+        "status": "done",
+        "outcome": outcome,
+        "started": 1000.0 + number,
+        "finished": 1001.0 + number,
+    }
+    return Trial(number, config, source, **{**given, **more})
+
+
+def failed(
+    number: int, config: dict[str, Any], status: str = "oom", *, source: str = "surrogate", **more: Any
+) -> Trial:
+    fault = more.pop("fault", "config")
+    telemetry = more.pop("telemetry", Telemetry(seconds=1.0, peak_bytes=9 * 2**30, limit_bytes=10 * 2**30))
+    outcome = Outcome(status, telemetry=telemetry, detail=more.pop("detail", "CUDA out of memory"), fault=fault)  # type: ignore[arg-type]
+    given = {
+        "turn": source,
+        "status": status,
+        "outcome": outcome,
+        "started": 1000.0 + number,
+        "finished": 1001.0 + number,
+    }
+    return Trial(number, config, source, **{**given, **more})
+
+
+def config(lr: float = 1e-3, width: int = 64, **more: Any) -> dict[str, Any]:
+    return {"lr": lr, "optimizer": "adamw", "width": width, **more}
