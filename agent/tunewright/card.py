@@ -77,7 +77,7 @@ class TaskCard(Part):
     """Facts that the model should know, one sentence each, such as results of earlier runs."""
     best_of_curve: bool = False
     """Whether the best value that a run reports counts, rather than its last."""
-    stated_hardware: HardwareCard | Hardware | None = Field(default=None, alias="hardware")
+    stated_hardware: HardwareCard | None = Field(default=None, alias="hardware")
     """The hardware that trials run on, where it is not this machine's."""
 
     def __init__(
@@ -109,8 +109,8 @@ class TaskCard(Part):
                     f"the card has no goal (goal is {shown(goal)})",
                     "say in a sentence what is tuned and what for: goal: ResNet-18 on CIFAR-10, 10 epochs, one H100",
                 )
-            if hardware is not None and not isinstance(hardware, Hardware):
-                hardware = build(HardwareCard, hardware, "hardware")
+            if isinstance(hardware, Hardware):
+                hardware = HardwareCard.of(hardware)
             super().__init__(
                 goal=goal.strip(),
                 name=slug(goal) if name is None else checked_name(name, goal),
@@ -124,7 +124,7 @@ class TaskCard(Part):
                 start=start,
                 known=tuple(items(known, "known")),
                 best_of_curve=best_of_curve,
-                hardware=hardware,
+                hardware=None if hardware is None else build(HardwareCard, hardware, "hardware"),
             )
             self._check_names()
             self._check_derived()
@@ -202,13 +202,7 @@ class TaskCard(Part):
         """The hardware that trials run on: as stated on the card, else as seen on this machine."""
         from tunewright.hardware import see
 
-        match self.stated_hardware:
-            case Hardware() as stated:
-                return stated
-            case HardwareCard() as card:
-                return card.over(see())
-            case _:
-                return see()
+        return see() if self.stated_hardware is None else self.stated_hardware.over(see())
 
     def feasible(self, metrics: Mapping[str, float]) -> bool:
         """Whether a result keeps all constraints."""
@@ -244,7 +238,7 @@ class TaskCard(Part):
     def to_json(self) -> dict[str, Any]:
         """The card as plain data, fields at their default left out; `from_json` gives an equal card."""
         record = self.model_dump(mode="json", exclude_defaults=True, exclude={"space", "constraints"}, by_alias=True)
-        if isinstance(self.stated_hardware, HardwareCard):
+        if self.stated_hardware is not None:
             record["hardware"] = self.stated_hardware.model_dump(mode="json", exclude_none=True)
         record["space"] = self.space.to_json()
         if self.constraints:

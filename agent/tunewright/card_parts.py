@@ -260,6 +260,8 @@ class GpuCard(Part):
     """For example `NVIDIA H100 80GB HBM3`."""
     memory_gb: float = Field(gt=0, le=_MOST_GB)
     """Its memory, units of 2**30 bytes."""
+    index: int | None = Field(default=None, ge=0)
+    """Its number on the machine; its place in the list unless given."""
 
 
 class HardwareCard(Part):
@@ -270,7 +272,7 @@ class HardwareCard(Part):
     memory_gb: float | None = Field(default=None, gt=0, le=_MOST_GB)
     """Host memory, units of 2**30 bytes."""
     gpus: tuple[GpuCard, ...] | None = None
-    """The GPUs, in the order of their index; an empty list says that there is none."""
+    """The GPUs; an empty list says that there is none."""
 
     def __init__(self, **data: Any) -> None:
         if data.get("gpus") is not None:
@@ -282,6 +284,15 @@ class HardwareCard(Part):
         """The hardware seen, with what the card states in its place."""
         gpus = seen.gpus
         if self.gpus is not None:
-            gpus = tuple(Gpu(i, gpu.name, int(gpu.memory_gb * GIB)) for i, gpu in enumerate(self.gpus))
+            gpus = tuple(
+                Gpu(i if gpu.index is None else gpu.index, gpu.name, int(gpu.memory_gb * GIB))
+                for i, gpu in enumerate(self.gpus)
+            )
         memory = seen.memory_bytes if self.memory_gb is None else int(self.memory_gb * GIB)
         return Hardware(self.cpus or seen.cpus, memory, gpus)
+
+    @classmethod
+    def of(cls, hardware: Hardware) -> "HardwareCard":
+        """Hardware known elsewhere, as a card states it."""
+        gpus = tuple(GpuCard(name=g.name, memory_gb=g.memory_bytes / GIB, index=g.index) for g in hardware.gpus)
+        return cls(cpus=hardware.cpus, memory_gb=hardware.memory_bytes / GIB, gpus=gpus)

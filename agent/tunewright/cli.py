@@ -201,21 +201,21 @@ def setup_local() -> None:
 def main() -> None:
     """The `tunewright` command: each error is a line with the next step, and an exit code of its kind."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except TunerError as e:
         typer.echo(f"error: {e.message}\n  -> {e.hint}", err=True)
         sys.exit(e.exit_code)
-    except typer.Abort:
-        sys.exit(INTERRUPTED_EXIT_CODE)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: finished trials are kept; run the same command to go on", err=True)
-        sys.exit(INTERRUPTED_EXIT_CODE)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED_EXIT_CODE
     except Exception as e:
         show_usage = getattr(e, "show", None)
         if show_usage is None:
             raise
         show_usage()  # click's own usage errors know how to print themselves
         sys.exit(getattr(e, "exit_code", 2))
+    if code == INTERRUPTED_EXIT_CODE:  # typer may hand Ctrl-C back as a value
+        typer.echo("interrupted: finished trials are kept; run the same command to go on", err=True)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

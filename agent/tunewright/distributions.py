@@ -3,13 +3,11 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tunewright.errors import StudyError
 from tunewright.space import Choice, Float, Int, Parameter, Space
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-_EXACT = 2**53  # Optuna keeps every number as a double
 _GRID = 1000
 
 
@@ -18,9 +16,6 @@ def distributions(space: Space) -> "dict[str, BaseDistribution]":
 
     Every value that the space accepts is inside. A logit scale becomes a plain one, powers of two become whole
     numbers: those exist in Optuna only as code.
-
-    Raises:
-        StudyError: a whole number beyond 2**53, which a double cannot tell from its neighbours.
     """
     return {p.name: distribution(p) for p in space}
 
@@ -33,11 +28,6 @@ def distribution(p: Parameter) -> "BaseDistribution":
         case Choice():
             return CategoricalDistribution(tuple(p.choices))
         case Int():
-            if max(abs(p.low), abs(p.high)) > _EXACT:
-                raise StudyError(
-                    f"{p.name!r} goes from {p.low} to {p.high}; the record keeps whole numbers exactly up to {_EXACT}",
-                    "narrow its bounds, or declare it as a Float",
-                )
             step = p.step or 1
             return IntDistribution(p.low, p.low + (p.high - p.low) // step * step, log=p.log, step=step)
         case Float():
@@ -53,10 +43,12 @@ def _stepped(p: Float, step: float) -> "BaseDistribution | None":
     """The distribution with its step; None where rounding puts a value of the grid outside of it in Optuna's eyes."""
     from optuna.distributions import FloatDistribution
 
-    low, width = Decimal(str(p.low)), Decimal(str(p.high)) - Decimal(str(p.low))
-    count = int(width // Decimal(str(step)))
-    high = float(low + count * Decimal(str(step)))
-    # Optuna moves an upper bound that is off the grid, with a warning: hand it one that is on it
+    low, grid = Decimal(str(p.low)), Decimal(str(step))
+    count = int((Decimal(str(p.high)) - low) // grid)
+    high = float(low + count * grid)
+    # Optuna counts in decimals and moves an upper bound that is off the grid, with a warning: hand it one that is on it
+    if (Decimal(str(high)) - low) % grid:
+        return None
     found = FloatDistribution(p.low, high, step=step)
     if count > _GRID or not all(found._contains(p.round(p.low + i * step)) for i in range(count + 1)):
         return None

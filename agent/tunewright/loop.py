@@ -154,6 +154,10 @@ class Tuner:
     def _queued(self) -> Trial | None:
         """The first of a person's own points."""
         for entry in self.study.queue():
+            faults = self.card.space.check(entry.config).faults
+            if faults:  # it fitted when it was put in line; the bounds have moved since
+                self.study.drop(entry.id, "; ".join(map(str, faults)))
+                continue
             number = self._next_number()
             return self.study.start(
                 entry.proposal,

@@ -312,12 +312,12 @@ class Planner:
         return frozenset(self.card.space.key(t.config) for t in trials)
 
     def _view(self, number: int, trials: tuple[Trial, ...]) -> _View:
-        from tunewright.acquisition import suggest
-        from tunewright.surrogate import fit
-
         taken = self._taken(trials)
         if sum(t.done for t in trials) < 2 or len(trials) < INITIAL:
             return _View(number, trials, None, None, taken)
+        from tunewright.acquisition import suggest
+        from tunewright.surrogate import fit
+
         surrogate = fit(self.card, trials, seed=self._seed(number, "fit"))
         if surrogate is None:
             return _View(number, trials, None, None, taken)

@@ -12,7 +12,8 @@ _KEYS = re.compile(
     r"""(?<![A-Za-z0-9_-])(?:
         (?:sk|pk|rk|xai|gsk)[-_](?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{16,}     # OpenAI, Anthropic, xAI, Groq, Stripe
       | AIza[A-Za-z0-9_-]{30,}                                             # Google
-      | (?:hf|ghp|gho|ghs|github_pat|glpat|r8)[-_][A-Za-z0-9_]{16,}        # Hugging Face, GitHub, GitLab, Replicate
+      | (?:hf|ghp|gho|ghs|glpat|r8)[-_][A-Za-z0-9]{16,}                    # Hugging Face, GitHub, GitLab, Replicate
+      | github_pat_[A-Za-z0-9_]{20,}
       | AKIA[A-Z0-9]{16}                                                   # AWS
     )""",
     re.VERBOSE,

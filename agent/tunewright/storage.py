@@ -222,7 +222,7 @@ def _sqlite_in_words(e: sqlite3.Error, path: Path, doing: str) -> StudyError:
             "free some space and run the same command again; finished trials are safe",
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-        allowed = os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+        allowed = _writable(path.parent) and (not path.exists() or _writable(path))
         return StudyError(
             said,
             "see whether its file system is read-only"
@@ -239,3 +239,7 @@ def _sqlite_in_words(e: sqlite3.Error, path: Path, doing: str) -> StudyError:
             "see which program holds the file open for writing; a shared network folder needs PostgreSQL instead",
         )
     return StudyError(said, "finished trials are safe; run the same command again")
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)

@@ -108,9 +108,6 @@ class Study:
         Raises:
             StudyError: the record cannot be opened or written, is not ours, or does not fit the card or the seed.
         """
-        from tunewright.distributions import distributions
-
-        distributions(card.space)  # before anything is written
         address = Address.of(storage)
         base, rdb = connect(address, create=True)
         try:

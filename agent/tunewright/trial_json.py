@@ -34,9 +34,9 @@ def to_plain(value: Any) -> Any:
         case float():
             return float(value) if math.isfinite(value) else {_TAG: repr(float(value))}
         case dict():
-            odd = next((key for key in value if not isinstance(key, str)), None)
-            if odd is not None:
-                raise _unkept(odd, "a key that is no text")
+            odd = [key for key in value if not isinstance(key, str)]
+            if odd:
+                raise _unkept(odd[0], "a key that is no text")
             return {key: to_plain(item) for key, item in value.items()}
         case list() | tuple():
             return [to_plain(item) for item in value]

@@ -1,0 +1,160 @@
+import sqlite3
+
+import pytest
+from record_worker import card, config
+
+from tunewright.ledger import Call, Contribution, Fate, contributions
+from tunewright.study import Study
+from tunewright.trial import Interval, Proposal, Refusal, Trial, Verdict
+from tunewright_tools.base import Outcome
+
+
+@pytest.fixture
+def study(tmp_path):
+    made = Study.open(card(), f"sqlite:///{tmp_path / 'tune.db'}")
+    yield made
+    made.close()
+
+
+def call(id_="0001-propose-0", **changes):
+    number = int(id_[:4])
+    proposals = tuple(Proposal(config(10 * number + i), "llm", f"idea {i}", None, id_, i) for i in range(3))
+    fields = {
+        "id": id_,
+        "number": number,
+        "purpose": "propose",
+        "model": "openai/some-model",
+        "template": "propose.md.j2",
+        "template_hash": "abc",
+        "prompt": "Propose three.",
+        "reply": '{"configs": []}',
+        "proposals": proposals,
+        "tokens_in": 100,
+        "tokens_out": 20,
+        "seconds": 1.5,
+        "cost_usd": 0.01,
+        "finish": "stop",
+        "started": 1000.0,
+    }
+    return Call(**{**fields, **changes})
+
+
+def run(study, number, proposal, refused=(), outcome=None, turn=None):
+    trial = study.start(
+        proposal,
+        number=number,
+        seed=number,
+        turn=turn or proposal.source,
+        verdict=Verdict(True),
+        asked=proposal.config,
+        refused=refused,
+    )
+    return study.finish(trial, outcome or Outcome("done", {"loss": 1.0}))
+
+
+def test_calls_come_back_in_order(study):
+    calls = [call(f"{n:04d}-propose-{k}") for n in (10, 2) for k in (10, 9)]
+    for c in calls:
+        study.ledger.record(c)
+    other = Study.load(study.storage)
+    ids = ["0002-propose-9", "0002-propose-10", "0010-propose-9", "0010-propose-10"]
+    assert [c.id for c in other.ledger.calls()] == ids
+    assert other.ledger.get("0002-propose-10") == calls[2]
+    assert other.ledger.get("0003-propose-0") is None
+    assert sorted(other.ledger.calls(), key=lambda c: c.id) == sorted(calls, key=lambda c: c.id)
+    other.close()
+
+
+def test_prior_derived_and_odd_numbers_come_back(study):
+    odd = call(prior={"lr": {"best": 1e-3}}, derived={"activation": {"width": 2}}, error="", cost_usd=None)
+    study.ledger.record(odd)
+    predicted = Proposal({"lr": float("inf"), "x": [None]}, "llm", "", Interval(1.0, 0.0, 2.0), "0002-propose-0", 0)
+    wild = call("0002-propose-0", proposals=(predicted,))
+    study.ledger.record(wild)
+    assert study.ledger.calls() == [odd, wild]
+
+
+def test_the_same_id_again_replaces_the_call(study):
+    study.ledger.record(call())
+    assert study.ledger.get("0001-propose-0").error == ""
+    study.ledger.record(call(error="timeout", proposals=()))
+    assert [c.error for c in study.ledger.calls()] == ["timeout"]
+
+
+def test_keys_never_reach_the_disk(study, monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", "plain-looking-secret")
+    leaky = Proposal({"lr": "plain-looking-secret"}, "llm", "use sk-abcdefghijklmnop0123456789", call_id="c", index=0)
+    study.ledger.record(
+        call(
+            prompt="key plain-looking-secret",
+            reply="Bearer abcdefghijklmnopqrstuvwxyz",
+            error="401 for sk-abcdefghijklmnop0123456789",
+            proposals=(leaky,),
+        )
+    )
+    raw = sqlite3.connect(study.storage.removeprefix("sqlite:///"))
+    text = "".join(str(row) for row in raw.execute("select value_json from study_user_attributes"))
+    raw.close()
+    assert text.count("[key removed]") == 5
+    for secret in ("plain-looking", "abcdefghijklmnop"):
+        assert secret not in text
+
+
+def test_fates_follow_from_the_trials(study):
+    one, two = call("0001-propose-0"), call("0002-propose-0")
+    study.ledger.record(one)
+    study.ledger.record(two)
+    repeat = Refusal(one.proposals[1], Verdict(False, "repeat: trial 0 was the same"))
+    later = Refusal(two.proposals[0], Verdict(False, "not promising: below the margin"))
+    run(study, 0, Proposal(config(500), "default"))
+    run(study, 1, one.proposals[0], [repeat, later])
+    run(study, 2, two.proposals[0])
+    assert study.ledger.fates() == [
+        Fate("0001-propose-0", 0, "ran", 1),
+        Fate("0001-propose-0", 1, "refused", 1, "repeat: trial 0 was the same"),
+        Fate("0001-propose-0", 2, "unused"),
+        Fate("0002-propose-0", 0, "ran", 2),
+        Fate("0002-propose-0", 1, "unused"),
+        Fate("0002-propose-0", 2, "unused"),
+    ]
+
+
+def test_totals_add_up_what_was_spent(study):
+    study.ledger.record(call())
+    study.ledger.record(call("0002-propose-0", cost_usd=None))
+    study.ledger.record(call("0003-propose-0", error="no reply", cost_usd=None, tokens_in=0, tokens_out=0))
+    totals = study.ledger.totals()
+    assert (totals.calls, totals.failed_calls, totals.unpriced_calls) == (3, 1, 1)
+    assert (totals.tokens_in, totals.tokens_out, totals.seconds) == (200, 40, 4.5)
+    assert totals.cost_usd == pytest.approx(0.01)
+    assert totals.sources == ()
+
+
+def trial(number, source, value, refused=(), turn=None, status="done", **metrics):
+    outcome = Outcome(status, {"acc": value, **metrics} if status == "done" else {})
+    return Trial(number, config(number), source, turn=turn or source, refused=refused, status=status, outcome=outcome)
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("maximize", 1), ("minimize", -1)])
+def test_contributions_count_incumbents_and_their_gain(direction, sign):
+    task = card(metric="acc", direction=direction, constraints=["latency <= 5"])
+    bad = Refusal(Proposal(config(1), "llm"), Verdict(False, "invalid: lr = 3"))
+    same = Refusal(Proposal(config(1), "llm"), Verdict(False, "repeat: trial 1"))
+    trials = [
+        trial(0, "default", sign * -0.5, latency=1),
+        trial(1, "llm", sign * -0.2, latency=1),
+        trial(2, "surrogate", sign * 0.9, latency=9),  # the best, but not feasible
+        trial(3, "surrogate", sign * -0.2, [bad, same, same], turn="llm", latency=1),
+        trial(4, "surrogate", 0, status="oom"),
+        trial(5, "llm", sign * 0.3, latency=5),
+    ]
+    found = contributions(task, trials)
+    assert found["default"] == Contribution("default", 1, 1, 1, {}, 1, 0.0)
+    assert found["llm"] == Contribution("llm", 3, 2, 2, {"invalid": 1, "repeat": 2}, 2, pytest.approx(0.8))
+    assert found["surrogate"] == Contribution("surrogate", 2, 3, 2, {}, 0, 0.0)
+
+
+def test_a_running_trial_has_a_turn_and_no_result():
+    found = contributions(card(), [Trial(0, config(0), "llm", turn="llm")])
+    assert found == {"llm": Contribution("llm", 1, 1, 0, {}, 0, 0.0)}
+    assert contributions(card(), []) == {}

@@ -1,0 +1,270 @@
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy import card, config, objective
+
+from tunewright import Tuner
+from tunewright.errors import CardError, StudyError, ToolError, TunerError
+from tunewright.events import Finished, Progress, Resumed, Silenced, Started, Stopped
+from tunewright.llm.scripted import Scripted
+
+
+def tuner(folder: Path, model: Any = None, **changes: Any) -> Tuner:
+    options = {k: changes.pop(k) for k in ("workers", "seed", "tool", "executor") if k in changes}
+    return Tuner(card(**changes), model, storage=f"sqlite:///{folder}/study.db", folder=folder / "runs", **options)
+
+
+def points(*rates: float) -> dict[str, Any]:
+    return {"proposals": [{"rationale": f"try {lr}", "config": {**config(lr), "momentum": None}} for lr in rates]}
+
+
+def test_trial_0_is_the_default(tmp_path: Path) -> None:
+    trial = tuner(tmp_path).ask()
+    assert (trial.number, trial.source, trial.config) == (0, "default", card().space.default())
+
+
+def test_start_none_leaves_the_default_out(tmp_path: Path) -> None:
+    assert tuner(tmp_path, start="none").ask().source == "sobol"
+
+
+def test_ask_and_tell_with_a_surrogate_alone(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    for _ in range(9):
+        trial = t.ask()
+        t.tell(trial, objective(trial.config))
+    sources = [trial.source for trial in t.result().trials]
+    assert sources == ["default"] + ["sobol"] * 4 + ["surrogate"] * 4
+    assert t.result().best.outcome.metrics["loss"] == min(x.outcome.metrics["loss"] for x in t.result().trials)
+
+
+def test_no_configuration_runs_twice(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    t.run(objective, trials=14)
+    keys = [t.card.space.key(trial.config) for trial in t.result().trials]
+    assert len(set(keys)) == 14
+
+
+def test_the_same_seed_gives_the_same_study_and_another_seed_another(tmp_path: Path) -> None:
+    runs = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / name).mkdir()
+        runs.append([x.config for x in tuner(tmp_path / name, seed=seed).run(objective, trials=8).trials])
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+def test_the_models_zero_shot_points_follow_the_default_in_its_order(tmp_path: Path) -> None:
+    t = tuner(tmp_path, Scripted([points(0.02, 0.003, 0.05, 0.007, 0.03)], repeat_last=True))
+    trials = t.run(objective, trials=6).trials
+    assert [x.source for x in trials] == ["default", *["llm"] * 5]
+    assert [x.config["lr"] for x in trials[1:]] == [0.02, 0.003, 0.05, 0.007, 0.03]
+    assert trials[1].rationale == "try 0.02"
+    assert trials[1].call_id == "00001-first_round-0"
+
+
+def test_a_refused_proposal_does_not_run_and_the_stand_in_has_its_own_name(tmp_path: Path) -> None:
+    t = tuner(tmp_path, Scripted([points(0.02, 7.0, 0.02), points()], repeat_last=True))
+    trials = t.run(objective, trials=4).trials
+    assert [x.source for x in trials[:2]] == ["default", "llm"]
+    assert trials[2].turn == "llm"
+    assert trials[2].source == "sobol"
+    reasons = [r.verdict.reason.split(":")[0] for x in trials for r in x.refused]
+    assert sorted(reasons) == ["invalid", "repeat"]
+    fates = {f.fate for f in t.result().ledger.fates()}
+    assert fates == {"ran", "refused"}
+
+
+def test_garbage_is_asked_again_once_and_the_study_goes_on(tmp_path: Path) -> None:
+    model = Scripted(["I would rather talk about the weather"], repeat_last=True)
+    t = tuner(tmp_path, model)
+    trials = t.run(objective, trials=8).trials
+    assert all(x.done for x in trials)
+    assert not any(x.source == "llm" for x in trials)
+    purposes = [call.purpose for call in t.result().ledger.calls()]
+    assert purposes[:2] == ["first_round", "repair"]
+    assert "weather" in t.result().ledger.calls()[0].reply
+
+
+def test_a_model_that_repeats_one_row_gets_it_once(tmp_path: Path) -> None:
+    t = tuner(tmp_path, Scripted([points(0.02)], repeat_last=True))
+    trials = t.run(objective, trials=12).trials
+    assert sum(x.source == "llm" for x in trials) == 1
+    assert len({t.card.space.key(x.config) for x in trials}) == 12
+
+
+def test_a_failing_model_is_silenced_and_said_so(tmp_path: Path) -> None:
+    t = tuner(tmp_path, Scripted([points(0.02, 0.01, 0.005, 0.03, 0.001)]))  # every later call fails
+    events = list(t.events(objective, trials=40))
+    silenced = [e for e in events if isinstance(e, Silenced)]
+    assert len(silenced) == 1
+    assert "failed 3 times in a row" in silenced[0].reason
+    calls = t.result().ledger.calls()
+    assert [bool(c.error) for c in calls] == [False, True, True, True]
+    assert len(t.result().trials) == 40
+
+
+def test_a_spent_budget_silences_the_model(tmp_path: Path) -> None:
+    from tunewright.llm.base import Reply
+
+    reply = Reply(text="", data=points(0.02, 0.01, 0.005, 0.03, 0.002), tokens_in=10, tokens_out=5, cost_usd=0.5)
+    t = tuner(tmp_path, Scripted([reply], repeat_last=True), budget={"usd": 0.4})
+    events = list(t.events(objective, trials=8))
+    assert [e.reason for e in events if isinstance(e, Silenced)] == [
+        "the model's budget of 0.4 USD is spent (0.5000 USD)"
+    ]
+    assert len(t.result().ledger.calls()) == 1
+
+
+def test_a_stated_prior_becomes_a_source(tmp_path: Path) -> None:
+    reply = points(0.02, 0.01, 0.005, 0.03, 0.002) | {"prior": {"lr": {"guess": 0.01, "low": 0.005, "high": 0.02}}}
+    t = tuner(tmp_path, Scripted([reply], repeat_last=True))
+    trials = t.run(objective, trials=30).trials
+    assert any(x.source == "prior" for x in trials)
+
+
+def test_enqueued_points_run_next_after_trial_0(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    t.enqueue([config(0.05), config(0.06)])
+    trials = t.run(objective, trials=3).trials
+    assert [x.source for x in trials] == ["default", "user", "user"]
+    assert [x.config["lr"] for x in trials[1:]] == [0.05, 0.06]
+
+
+def test_enqueueing_an_impossible_point_names_its_faults_and_enqueues_none(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    with pytest.raises(CardError, match=r"lr = 3 is outside[\s\S]*no point was enqueued"):
+        t.enqueue([config(), config(3)])
+    assert t.study.queue() == []
+
+
+def test_a_failed_trial_has_no_value(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    trial = t.tell(t.ask(), status="oom", telemetry={"peak_bytes": 10, "limit_bytes": 8})
+    assert trial.outcome.metrics == {}
+    assert t.result().best is None
+    assert t.study.optuna_study.trials[0].values is None
+
+
+def test_telling_twice_is_an_error(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    trial = t.ask()
+    t.tell(trial, 1.0)
+    with pytest.raises(TunerError):
+        t.tell(trial, 2.0)
+
+
+def test_only_failures_do_not_end_the_search(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    for _ in range(9):
+        t.tell(t.ask(), status="diverged")
+    assert [x.source for x in t.result().trials][1:] == ["sobol"] * 8
+
+
+def test_a_finite_space_ends_when_it_is_exhausted(tmp_path: Path) -> None:
+    from tunewright.space import Choice, Space
+
+    small = Space(Choice("a", ["x", "y"]), Choice("b", [1, 2, 3]))
+    t = tuner(tmp_path, space=small)
+    result = t.run(lambda c: float(c["b"]), trials=50)
+    assert len(result.trials) == 6
+    assert result.stopped.kind == "exhausted"
+    with pytest.raises(StudyError, match="every configuration"):
+        t.ask()
+
+
+def test_a_target_stops_the_run(tmp_path: Path) -> None:
+    result = tuner(tmp_path, stop={"target": 1e9}).run(objective, trials=50)
+    assert result.stopped.kind == "target"
+    assert len(result.trials) == 1
+
+
+def test_no_expected_gain_stops_the_run(tmp_path: Path) -> None:
+    result = tuner(tmp_path, stop={"no_gain": 0.5}).run(objective, trials=60)
+    assert result.stopped.kind == "no_gain"
+    assert 10 <= len(result.trials) < 60
+
+
+def test_a_resumed_study_goes_on_exactly(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    whole = tuner(tmp_path / "a").run(objective, trials=10).trials
+    tuner(tmp_path / "b").run(objective, trials=4)
+    tuner(tmp_path / "b").run(objective, trials=7)
+    parts = tuner(tmp_path / "b").run(objective, trials=10).trials
+    assert [(x.config, x.source, x.seed) for x in parts] == [(x.config, x.source, x.seed) for x in whole]
+
+
+def test_events_tell_the_story(tmp_path: Path) -> None:
+    def curved(c: dict[str, Any], ctx: Any) -> float:
+        ctx.report(1, loss=2.0)
+        return objective(c)
+
+    events = list(tuner(tmp_path).events(curved, trials=2))
+    assert [type(e) for e in events] == [Started, Progress, Finished, Started, Progress, Finished, Stopped]
+    assert isinstance(next(iter(tuner(tmp_path).events(curved, trials=3))), Resumed)
+
+
+def test_closing_the_events_cancels_what_runs_and_the_next_session_runs_it(tmp_path: Path) -> None:
+    def slow(c: dict[str, Any], ctx: Any) -> float:
+        for i in range(200):
+            time.sleep(0.02)
+            ctx.report(i, loss=1.0)
+        return 1.0
+
+    t = tuner(tmp_path)
+    events = t.events(slow, trials=3)
+    while not isinstance(next(events), Progress):
+        pass
+    events.close()
+    assert [x.status for x in t.study.trials()] == ["cancelled"]
+    again = tuner(tmp_path).run(objective, trials=3).trials
+    assert [(x.number, x.attempt, x.status) for x in again] == [(0, 2, "done"), (1, 1, "done"), (2, 1, "done")]
+
+
+def test_workers_run_at_once_on_different_points(tmp_path: Path) -> None:
+    running, peak, lock = 0, 0, threading.Lock()
+
+    def counted(c: dict[str, Any]) -> float:
+        nonlocal running, peak
+        with lock:
+            running += 1
+            peak = max(peak, running)
+        time.sleep(0.1)
+        with lock:
+            running -= 1
+        return objective(c)
+
+    t = tuner(tmp_path, Scripted([points(0.02, 0.01, 0.005, 0.03, 0.002)], repeat_last=True), workers=3)
+    trials = t.run(counted, trials=15).trials
+    assert peak == 3
+    assert len({t.card.space.key(x.config) for x in trials}) == 15
+
+
+def test_a_crash_of_trial_0_stops_with_its_log_and_the_next_session_tries_it_again(tmp_path: Path) -> None:
+    def broken(c: dict[str, Any]) -> float:
+        raise RuntimeError("no such file: data.csv")
+
+    with pytest.raises(ToolError, match=r"first trial crashed[\s\S]*data\.csv"):
+        tuner(tmp_path).run(broken, trials=5)
+    trials = tuner(tmp_path).run(objective, trials=2).trials
+    assert [(x.number, x.attempt, x.status) for x in trials] == [(0, 2, "done"), (1, 1, "done")]
+
+
+def test_several_objectives_and_constraints_fit_the_record(tmp_path: Path) -> None:
+    metrics = [{"name": "loss", "direction": "minimize"}, {"name": "speed", "direction": "maximize"}]
+    t = tuner(tmp_path, metrics=metrics, metric=None, direction=None, constraints=["memory <= 400"])
+    result = t.run(lambda c: {"loss": objective(c), "speed": 1.0 / c["width"], "memory": float(c["width"])}, trials=12)
+    assert result.best.outcome.metrics["memory"] <= 400
+    assert len(result.front) >= 1
+    front = [(x.outcome.metrics["loss"], -x.outcome.metrics["speed"]) for x in result.front]
+    assert not any(a != b and a[0] <= b[0] and a[1] <= b[1] for a in front for b in front)
+
+
+def test_a_tool_is_needed_to_run_but_not_to_ask(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    t.ask()
+    with pytest.raises(ToolError, match="names no tool"):
+        tuner(tmp_path).run(trials=3)
