@@ -506,24 +506,3 @@ def test_renewing_moves_the_lease(study):
 
 
 # -- speed -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_recording_a_trial_stays_quick_at_500(url):
-    parameters = [Float(f"x{i}", 0.0, 1.0) for i in range(8)]
-    study = Study.open(card(space=Space(*parameters)), url)
-    curve = tuple(Point(i, {"loss": 1 / (i + 1), "acc": i / 3}, i / 7) for i in range(100))
-    seconds = []
-    for number, c in enumerate(study.card.space.sample(512, seed=0)[:500]):
-        began = time.perf_counter()
-        trial = start(study, c, number)
-        study.finish(trial, Outcome("done", {"loss": number / 3}, curve))
-        seconds.append(time.perf_counter() - began)
-    late = sorted(seconds[-100:])[50]
-    began = time.perf_counter()
-    assert len(study.trials()) == 500
-    warm = time.perf_counter() - began
-    print(f"start and finish at n=500: {1000 * late:.1f} ms; trials(): {1000 * warm:.1f} ms")
-    assert late < 0.05
-    assert warm < 0.1
-    study.close()

@@ -20,7 +20,7 @@ from tunewright.card_parts import (
     ToolCard,
     build,
     items,
-    key_path,
+    place_in_message,
     refuse_unknown,
     shown,
 )
@@ -130,9 +130,7 @@ class TaskCard(Part):
             self._check_derived()
             self._check_start()
         except CardError as e:
-            where = key_path(e.path)
-            if not e.message.startswith(where):
-                e.message = f"{where}: {e.message}"
+            place_in_message(e)
             raise
 
     def _check_names(self) -> None:

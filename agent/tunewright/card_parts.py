@@ -74,6 +74,18 @@ def key_path(path: Sequence[str | int]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
+def place_in_message(e: CardError) -> None:
+    """Let the message open with the place on the card, unless it opens with it or its end already."""
+    where = key_path(e.path)
+    for start in range(len(e.path)):
+        tail = key_path(e.path[start:])
+        if tail and e.message.startswith(f"{tail} is "):
+            e.message = where + e.message[len(tail) :]
+            return
+    if where:
+        e.message = f"{where}: {e.message}"
+
+
 def _translated(e: ValidationError) -> CardError:
     first = e.errors()[0]
     path = tuple(part for part in first["loc"] if part != "[key]")

@@ -15,6 +15,7 @@ from tunewright.errors import CardError, did_you_mean
 _LARGEST = 256_000
 _MOST_VALUES = 20_000
 _DEEPEST = 50
+_LONGEST_NUMBER = 300
 _TEXT = "tag:yaml.org,2002:str"
 _FLOAT = "tag:yaml.org,2002:float"
 _INT = "tag:yaml.org,2002:int"
@@ -29,14 +30,22 @@ class _Loader(yaml.SafeLoader):
 
 
 # the core schema of YAML 1.2.2, section 10.3.2; octal 0o17 and hexadecimal are left out: a card needs none
-for _tag, _pattern, _first in (
-    (_NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    (_BOOL, r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    (_INT, r"[-+]?[0-9]+", list("-+0123456789")),
-    (_FLOAT, r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+0123456789.")),
-    (_FLOAT, r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", list("-+.")),
+_PATTERNS = {
+    tag: re.compile(rf"(?:{pattern})\Z")
+    for tag, pattern in (
+        (_NULL, r"~|null|Null|NULL|"),
+        (_BOOL, r"true|True|TRUE|false|False|FALSE"),
+        (_INT, r"[-+]?[0-9]+"),
+        (_FLOAT, r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+    )
+}
+for _tag, _first in (
+    (_NULL, [*"~nN", ""]),
+    (_BOOL, [*"tTfF"]),
+    (_INT, [*"-+0123456789"]),
+    (_FLOAT, [*"-+.0123456789"]),
 ):
-    _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), _first)
+    _Loader.add_implicit_resolver(_tag, _PATTERNS[_tag], _first)
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,9 @@ def read(path: str | PathLike[str]) -> Document:
             loader.dispose()
     except yaml.MarkedYAMLError as e:
         raise _unreadable(str(path), text, e) from None
-    except yaml.YAMLError as e:
-        raise CardError(f"{path}: {e}", "write the file as plain UTF-8 text") from None
+    except yaml.reader.ReaderError as e:
+        line = text[: e.position].count("\n") + 1
+        raise CardError(f"{path}:{line}: character {e.character:#x} is not text", "take it out") from None
     except RecursionError:
         raise CardError(f"{path} is nested too deeply", f"keep it within {_DEEPEST} levels") from None
     if root is None:
@@ -109,14 +119,15 @@ def _text(file: Path) -> str:
 
 
 def _unreadable(file: str, text: str, e: yaml.MarkedYAMLError) -> CardError:
-    mark = e.problem_mark or e.context_mark
-    line = mark.line if mark else 0
     lines = text.splitlines()
+    marks = [mark for mark in (e.problem_mark, e.context_mark) if mark and mark.line < len(lines)]
+    line = marks[0].line if marks else 0  # what never ends (an open quote) is found at the end; its start helps more
+    problem = ", ".join(part for part in (e.context, e.problem) if part)
     seen = lines[line].strip() if line < len(lines) else ""
     hint = f"the line is {seen!r}; check its indentation, colons, brackets and quotes"
     if any("\t" in row[: len(row) - len(row.lstrip())] for row in lines[max(0, line - 1) : line + 1]):
         hint = "YAML is indented by spaces: replace the tab"
-    return CardError(f"{file}:{line + 1}: {e.problem or 'no YAML'}", hint)
+    return CardError(f"{file}:{line + 1}: {problem}", hint)
 
 
 class _Reader:
@@ -145,27 +156,21 @@ class _Reader:
                 raise self.fault(node, f"the tag {node.tag!r} is not known", "take the tag (!...) out")
 
     def scalar(self, node: yaml.ScalarNode) -> Any:
-        match node.tag:
-            case t if t == _TEXT:
-                return node.value
-            case t if t == _INT and re.fullmatch(r"[-+]?[0-9]{1,300}", node.value):
-                return int(node.value)
-            case t if t == _FLOAT:
-                return self.number(node)
-            case t if t == _BOOL:
-                return node.value.lower() == "true"
-            case t if t == _NULL:
-                return None
-            case _:
-                raise self.fault(
-                    node, f"{node.value[:40]!r} cannot be read", "write plain text, a number, true or false"
-                )
-
-    def number(self, node: yaml.ScalarNode) -> float:
-        text = node.value.lower()
-        value = float(text.replace(".", "", 1)) if text.lstrip("+-") in (".inf", ".nan") else float(text)
+        text = node.value
+        if node.tag == _TEXT:
+            return text
+        # a tag may be written out (!!float abc), and Python refuses to read whole numbers of thousands of digits
+        if node.tag not in _PATTERNS or not _PATTERNS[node.tag].match(text) or len(text) > _LONGEST_NUMBER:
+            raise self.fault(node, f"{text[:40]!r} cannot be read", "write plain text, a number, true or false")
+        if node.tag == _NULL:
+            return None
+        if node.tag == _BOOL:
+            return text.lower() == "true"
+        if node.tag == _INT:
+            return int(text)
+        value = float(text) if text.lower().lstrip("+-") not in (".inf", ".nan") else math.nan
         if not math.isfinite(value):
-            raise self.fault(node, f"{node.value} is not a finite number", "give a finite number, or leave the key out")
+            raise self.fault(node, f"{text} is not a finite number", "give a finite number, or leave the key out")
         return value
 
     def mapping(self, node: yaml.MappingNode, path: tuple[str | int, ...]) -> dict[str, Any]:

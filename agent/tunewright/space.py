@@ -128,7 +128,11 @@ class Space:
 
     def with_relations(self, relations: Iterable[str]) -> "Space":
         """The same parameters with more relations."""
-        return Space(*self.parameters, relations=dict.fromkeys([*(r.text for r in self.relations), *relations]))
+        texts = [r.text for r in self.relations]
+        for text in relations:
+            if text not in texts:
+                texts.append(text)
+        return Space(*self.parameters, relations=texts)
 
     # -- one configuration ---------------------------------------------------------------------------------------
 
@@ -191,7 +195,8 @@ class Space:
         """Positions in the unit cube, shape (n, d); an inactive parameter takes its start value."""
         import numpy as np
 
-        columns = [p.to_unit([config.get(p.name, p.start) for config in configs]) for p in self.parameters]
+        starts = [p.start for p in self.parameters]  # once: a start that was not stated is worked out each time
+        columns = [p.to_unit([c.get(p.name, start) for c in configs]) for p, start in zip(self, starts, strict=True)]
         return np.stack(columns, axis=1) if configs else np.zeros((0, len(self)))
 
     def from_unit(self, units: "NDArray[np.float64]") -> list[Config]:

@@ -14,13 +14,14 @@ from typing import Any
 from tunewright.errors import ModelError
 from tunewright.llm.base import Message, Reply, Request, ToolCall
 from tunewright.llm.extract import extract_json
+from tunewright.llm.hard_deadline import Emit
 from tunewright.llm.local_child import LocalChild
 from tunewright.llm.local_grammar import REFUSAL, grammar_for, tools_schema
 from tunewright.llm.openai_chat import OpenAIChat
 from tunewright.llm.prices import Price, Prices
 from tunewright.llm.retry import Budget
 from tunewright.llm.setup_local import find_weights
-from tunewright.llm.wire import Route
+from tunewright.llm.wire import Exchange, Route
 
 INSTALL = "pip install 'tunewright[local]'"
 CONTEXT_TOKENS = 8192
@@ -86,11 +87,7 @@ class LocalChat(OpenAIChat):
                 f"local: another request took all of the {request.deadline_s:g} s", "try again later", retryable=True
             )
         try:
-            child = self._started(budget.left())
-            log_end = child.log_end()
             reply = super().complete(dataclasses.replace(request, deadline_s=budget.left()))
-            if child is self._child:
-                self._raise_refusal(child.log_since(log_end), request)
         finally:
             self._one_at_a_time.release()
         return _with_call(reply) if request.tools else reply
@@ -119,6 +116,21 @@ class LocalChat(OpenAIChat):
         self._child = LocalChild(weights, threads=self._threads, context=CONTEXT_TOKENS, start_s=min(_START_S, seconds))
         return self._child
 
+    def _attempt(self, arguments: dict[str, Any], seconds: float, on_text: Emit | None) -> Exchange:
+        budget = Budget(seconds)
+        child = self._started(seconds)
+        log_end = child.log_end()
+        exchange = super()._attempt(arguments, budget.left(), on_text)
+        # The server answers without any grammar, silently, when it cannot build or follow the one it was given.
+        log = child.log_since(log_end)
+        reason = next((line.partition(REFUSAL)[2] for line in log.splitlines() if REFUSAL in line), None)
+        if reason is not None and "grammar" in arguments["extra_body"]:
+            raise ModelError(
+                f"local: the engine could not hold the reply to its schema: {reason}",
+                "use plain bounds, enums and objects in the schema, or another --model",
+            )
+        return exchange
+
     def _late(self) -> None:
         if self._child is not None:
             self._child.kill()
@@ -130,15 +142,6 @@ class LocalChat(OpenAIChat):
         # The prompt cache would make one seed give different texts.
         arguments["extra_body"] = {"cache_prompt": False} | ({"grammar": grammar_for(schema)} if schema else {})
         return arguments
-
-    def _raise_refusal(self, log: str, request: Request) -> None:
-        """The server answers without any grammar, silently, when it cannot build or follow the one it was given."""
-        reason = next((line.partition(REFUSAL)[2] for line in log.splitlines() if REFUSAL in line), None)
-        if reason is not None and (request.schema is not None or request.tools):
-            raise ModelError(
-                f"local: the engine could not hold the reply to its schema: {reason}",
-                "use plain bounds, enums and objects in the schema, or another --model",
-            )
 
 
 def _plain(request: Request) -> tuple[Message, ...]:
