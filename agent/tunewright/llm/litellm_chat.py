@@ -102,8 +102,8 @@ def load_litellm() -> Any:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
 
-    # Its records of streamed chunks differ from their declared types, which pydantic reports once a chunk.
-    warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
+    # Pydantic remarks on a type of litellm's at the first streamed answer; a person could do nothing about it.
+    warnings.filterwarnings("ignore", message="Item '.*' on TypedDict class", category=UserWarning)
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     with contextlib.suppress(AttributeError):

@@ -1,0 +1,86 @@
+"""What a call costs, and when that is not known."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tunewright.errors import ModelError
+from tunewright.llm import prices as prices_module
+from tunewright.llm.prices import Price, Prices
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TUNEWRIGHT_PRICES", raising=False)
+
+
+def test_our_table_holds_for_the_providers_own_endpoint_only() -> None:
+    price = Prices.load().find("openai/gpt-5", public=True)
+    assert price is not None
+    assert price.cost_usd(1_000_000, 100_000) == pytest.approx(1.25 + 1.0)
+    assert Prices.load().find("openai/gpt-5", public=False) is None
+    assert Prices.load().find("openai/no-such-model", public=True) is None
+
+
+def test_our_table_agrees_with_litellms_map_where_it_is_installed() -> None:
+    if not prices_module._litellm_map():
+        pytest.skip("litellm is not installed")
+    for model, ours in prices_module._ours().items():
+        theirs = prices_module._from_litellm(model)
+        assert theirs is not None
+        assert (ours.usd_per_million_in, ours.usd_per_million_out) == pytest.approx(
+            (theirs.usd_per_million_in, theirs.usd_per_million_out)
+        )
+
+
+def test_litellms_map_is_the_fallback_under_the_right_provider() -> None:
+    if not prices_module._litellm_map():
+        pytest.skip("litellm is not installed")
+    price = Prices.load().find("anthropic/claude-sonnet-4-5", public=True)
+    assert price is not None
+    assert "litellm" in price.source
+    assert Prices.load().find("openai/claude-sonnet-4-5", public=True) is None
+
+
+def test_the_persons_own_price_wins_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text("openai/gpt-5: {in: 7, out: 8}\nmine: {in: 0, out: 0.5}\n")
+    for own in (file, str(file), {"openai/gpt-5": {"in": 7, "out": 8}, "mine": {"in": 0, "out": 0.5}}):
+        for public in (True, False):
+            found = Prices.load(own).find("openai/gpt-5", public=public)
+            assert found is not None
+            assert (found.usd_per_million_in, found.usd_per_million_out) == (7.0, 8.0)
+        bare = Prices.load(own).find("openai/mine", public=False)
+        assert bare is not None
+        assert bare.cost_usd(1000, 2_000_000) == 1.0
+    monkeypatch.setenv("TUNEWRIGHT_PRICES", str(file))
+    assert Prices.load().find("openai/mine", public=False) == Price(0.0, 0.5, str(file))
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"m": {"in": 1}},
+        {"m": {"in": 1, "out": -2}},
+        {"m": {"in": 1, "out": "2"}},
+        {"m": {"in": 1, "out": True}},
+        {"m": {"in": 1, "out": float("nan")}},
+        {"m": {"in": 1, "out": float("inf")}},
+        {"m": 3},
+        {"m": {"input": 1, "output": 2}},
+    ],
+)
+def test_what_is_no_price_is_named(own: Any) -> None:
+    with pytest.raises(ModelError, match="m"):
+        Prices.load(own)
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "just words", "{: ]", ""])
+def test_a_file_that_is_no_table(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text(text)
+    with pytest.raises(ModelError, match=r"prices\.yaml"):
+        Prices.load(file)
+    with pytest.raises(ModelError, match=r"missing\.yaml"):
+        Prices.load(tmp_path / "missing.yaml")

@@ -1,0 +1,67 @@
+"""A request into keyword arguments, an answer into an exchange."""
+
+from types import SimpleNamespace as Object
+
+import pytest
+
+from tunewright.llm.base import Message, Request, ToolSpec
+from tunewright.llm.wire import build_arguments, finish_of, read_answer, read_stream, schema_name
+
+SCHEMA = {"title": "my proposals!", "type": "object", "properties": {}}
+TOOL = ToolSpec("stop", "", {"type": "object", "properties": {}})
+
+
+def ask(**changes: object) -> Request:
+    return Request((Message("user", "hi"),), **changes)  # type: ignore[arg-type]
+
+
+def test_no_seed_no_field() -> None:
+    assert "seed" not in build_arguments(ask(), "m", None)
+    assert build_arguments(ask(seed=0), "m", None)["seed"] == 0
+
+
+def test_the_schema_beside_other_tools_asks_for_any_of_them() -> None:
+    arguments = build_arguments(ask(schema=SCHEMA, tools=(TOOL,)), "m", "tool")
+    assert [tool["function"]["name"] for tool in arguments["tools"]] == ["stop", "my_proposals_"]
+    assert arguments["tool_choice"] == "required"
+    assert "description" not in arguments["tools"][0]["function"]
+
+
+def test_text_route_sends_neither_format_nor_tools() -> None:
+    assert set(build_arguments(ask(schema=SCHEMA), "m", "text")) == {"model", "messages", "max_tokens", "temperature"}
+
+
+def test_schema_names_use_only_allowed_letters() -> None:
+    assert schema_name(SCHEMA) == "my_proposals_"
+    assert schema_name({}) == "reply"
+    assert len(schema_name({"title": "x" * 100})) == 64
+
+
+@pytest.mark.parametrize("answer", ["<html>", None, Object(), Object(choices=None), Object(choices=[]), {"a": 1}])
+def test_what_is_no_completion(answer: object) -> None:
+    assert read_answer(answer) is None
+
+
+def test_fields_that_servers_leave_out() -> None:
+    exchange = read_answer(Object(choices=[Object(message=Object(content=None))]))
+    assert exchange is not None
+    assert (exchange.text, exchange.calls, exchange.finish, exchange.counted) == ("", [], None, False)
+    call = Object(function=Object(name="stop", arguments={"now": True}))  # some servers send an object, not its text
+    exchange = read_answer(Object(choices=[Object(message=Object(content="x", tool_calls=[call]))]))
+    assert exchange is not None
+    assert (exchange.calls[0].id, exchange.calls[0].arguments) == ("call_0", {"now": True})
+
+
+def test_a_stream_without_usage_or_end() -> None:
+    heard: list[str] = []
+    chunks = [Object(choices=[Object(delta=Object(content="a"))]), Object(choices=[]), Object(), Object(choices=None)]
+    exchange = read_stream(chunks, heard.append)
+    assert (exchange.text, exchange.finish, exchange.counted, heard) == ("a", None, False, ["a"])
+
+
+def test_finish() -> None:
+    assert finish_of("length", True) == "length"
+    assert finish_of("stop", True) == "tool_calls"
+    assert finish_of("tool_calls", False) == "stop"
+    assert finish_of("content_filter", False) == "stop"
+    assert finish_of(None, False) == "stop"
