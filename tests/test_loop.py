@@ -225,21 +225,20 @@ def test_closing_the_events_cancels_what_runs_and_the_next_session_runs_it(tmp_p
 
 
 def test_workers_run_at_once_on_different_points(tmp_path: Path) -> None:
-    running, peak, lock = 0, 0, threading.Lock()
+    meeting, started, lock = threading.Barrier(3), 0, threading.Lock()
 
-    def counted(c: dict[str, Any]) -> float:
-        nonlocal running, peak
+    def together(c: dict[str, Any]) -> float:
+        nonlocal started
         with lock:
-            running += 1
-            peak = max(peak, running)
-        time.sleep(0.1)
-        with lock:
-            running -= 1
+            started += 1
+            first_three = started <= 3
+        if first_three:
+            meeting.wait(timeout=60)  # breaks, and fails the trial, unless three run at once
         return objective(c)
 
     t = tuner(tmp_path, Scripted([points(0.02, 0.01, 0.005, 0.03, 0.002)], repeat_last=True), workers=3)
-    trials = t.run(counted, trials=15).trials
-    assert peak == 3
+    trials = t.run(together, trials=15).trials
+    assert all(x.done for x in trials)
     assert len({t.card.space.key(x.config) for x in trials}) == 15
 
 

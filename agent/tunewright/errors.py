@@ -5,7 +5,7 @@ A run's fault is never an error: it is an `Outcome` with a status (see `tunewrig
 
 import difflib
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 
 
 class TunerError(Exception):
@@ -22,6 +22,10 @@ class TunerError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # pickled by its fields: `args` holds the message alone, and errors cross processes
+        return _rebuilt, (type(self), self.__dict__)
 
     def __str__(self) -> str:
         return f"{self.message}\n  -> {self.hint}" if self.hint else self.message
@@ -77,3 +81,9 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     """The opening of a hint, "did you mean 'metrics'? ", for a word close to a known one; else nothing."""
     near = difflib.get_close_matches(str(word).lower(), list(known), n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}? " if near else ""
+
+
+def _rebuilt(kind: type[TunerError], fields: dict[str, Any]) -> TunerError:
+    error = kind.__new__(kind, fields["message"])
+    error.__dict__.update(fields)
+    return error

@@ -120,13 +120,16 @@ class Tuner:
         """
         if n is not None:
             return [self.ask() for _ in range(n)]
+        trial = self._started()
+        self.planner.prefetch(trial.number + 1)
+        return trial
+
+    def _started(self) -> Trial:
         while True:
             try:
-                trial = self._rerun() or self._default_first() or self._queued() or self._decided()
+                return self._rerun() or self._default_first() or self._queued() or self._decided()
             except Withdrawn:
                 continue  # another process was faster with the same point; the record has moved on
-            self.planner.prefetch(trial.number + 1)
-            return trial
 
     def _rerun(self) -> Trial | None:
         """A lost or cancelled trial, once more: the same number, seed and story, another attempt."""
@@ -266,7 +269,7 @@ class Tuner:
                     running[trial.number] = trial
                     yield Started(trial)
                     executor.submit(self._job(trial))
-                    yield from self._silence()
+                    yield from self._ask_ahead(trial.number + 1, executor)
                 if not running:
                     break
                 for report in executor.wait(_TICK_S):
@@ -287,7 +290,7 @@ class Tuner:
         self.stopped = stop_reason(self.card, self._counted(), self._limit, executor.now())
         if self.stopped is None:
             try:
-                return self.ask()
+                return self._started()
             except StudyError:
                 if self.stopped is None:
                     raise
@@ -321,7 +324,10 @@ class Tuner:
         for t in self._lost:
             reap(self.folder / self.card.name / f"{t.number:05d}-{t.attempt}")
 
-    def _silence(self) -> Iterator[Event]:
+    def _ask_ahead(self, number: int, executor: Executor) -> Iterator[Event]:
+        """Let the model think while the trial runs, unless that trial was the last."""
+        if stop_reason(self.card, self._counted(), self._limit, executor.now()) is None:
+            self.planner.prefetch(number)
         reason = self.planner.proposer.silenced() if self.planner.proposer else None
         if reason and not self._silence_told:
             self._silence_told = True

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tunewright.brief import Brief, FateBrief, brief
 from tunewright.card import TaskCard
@@ -19,6 +19,7 @@ from tunewright.guard import Guard
 from tunewright.ledger import Call
 from tunewright.prior import candidates
 from tunewright.proposer import Proposer
+from tunewright.questions import Round
 from tunewright.reply import Prior
 from tunewright.study import Study
 from tunewright.trial import Interval, Proposal, Refusal, Source, Trial, Verdict
@@ -75,6 +76,16 @@ class _View:
     own: Config | None
     """The surrogate's own next point."""
     taken: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What the model is asked for one trial."""
+
+    round: Round
+    brief: Brief
+    n: int
+    taken: frozenset[str]
 
 
 class Planner:
@@ -138,12 +149,14 @@ class Planner:
             return
         if self._warming(trials, number) and self._calls("first_round"):
             return
-        snapshot = tuple(_before(t, number) for t in trials if t.number < number)
+        # the brief is made here, not in the thread: a surrogate is fitted for it, and only the call should overlap
+        question = self._question(number, tuple(_before(t, number) for t in trials if t.number < number))
         future: Future[None] = Future()
 
         def ask() -> None:
+            assert self.proposer is not None
             try:
-                self._ask_model(number, snapshot)
+                self.proposer.ask(question.round, number, question.brief, question.n, question.taken)
                 future.set_result(None)
             except BaseException as e:
                 future.set_exception(e)
@@ -155,22 +168,17 @@ class Planner:
     def _in_flight(self) -> bool:
         return any(not future.done() for future in self._asked.values())
 
-    def _ask_model(self, number: int, trials: tuple[Trial, ...]) -> None:
-        assert self.proposer is not None
-        purpose, text, n, taken = self._question(number, trials)
-        self.proposer.ask(purpose, number, text, n, taken)
-
-    def _question(self, number: int, trials: tuple[Trial, ...]) -> tuple[Any, Brief, int, frozenset[str]]:
+    def _question(self, number: int, trials: tuple[Trial, ...]) -> "_Question":
         left = self.card.budget.trials
         left = max(left - number, 0) if left is not None else None
         taken = self._taken(trials)
         if self._warming(trials, number):
-            return "first_round", brief(self.card, trials, trials_left=left), WARM, taken
+            return _Question("first_round", brief(self.card, trials, trials_left=left), WARM, taken)
         view = self._view(number, trials)
         text = brief(
             self.card, trials, surrogate=view.surrogate, candidate=view.own, fates=self._fates(trials), trials_left=left
         )
-        return "propose", text, max(PER_CALL, self.workers), taken
+        return _Question("propose", text, max(PER_CALL, self.workers), taken)
 
     def _fates(self, trials: Sequence[Trial]) -> list[FateBrief]:
         """What became of the proposals of the model's latest turn."""

@@ -1,32 +1,43 @@
-"""Text without keys: what looks like one, and what is one in this process's environment, is blacked out."""
+"""Text without keys: what looks like one, what this process's environment holds, and what the caller knows of."""
 
 import os
 import re
+from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
-MARK = "[key removed]"
+HIDDEN = "[key removed]"
 
-_SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET_ACCESS_KEY")
-_SHORTEST = 8  # placeholders such as "none" or "EMPTY" are words, not secrets
-_KEYS = re.compile(
+_SECRET_NAME = re.compile(r"(API_?KEY|_TOKEN|_SECRET|_PASSWORD|SECRET_ACCESS_KEY)$")
+_SHORTEST = 6  # shorter values ("x", "none", "EMPTY" of keyless servers) are words of ordinary text
+_KEY_SHAPE = re.compile(
     r"""(?<![A-Za-z0-9_-])(?:
-        (?:sk|pk|rk|xai|gsk)[-_](?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{16,}     # OpenAI, Anthropic, xAI, Groq, Stripe
-      | AIza[A-Za-z0-9_-]{30,}                                             # Google
-      | (?:hf|ghp|gho|ghs|glpat|r8)[-_][A-Za-z0-9]{16,}                    # Hugging Face, GitHub, GitLab, Replicate
+        (?:sk|pk|rk|xai|gsk)[-_](?=[A-Za-z0-9_*-]*[\d*])[A-Za-z0-9_*-]{8,}  # OpenAI, Anthropic, xAI, Groq; masked too
+      | AIza[A-Za-z0-9_-]{30,}                                               # Google
+      | (?:hf|ghp|gho|ghs|glpat|r8)[-_][A-Za-z0-9]{12,}                      # Hugging Face, GitHub, GitLab, Replicate
       | github_pat_[A-Za-z0-9_]{20,}
-      | AKIA[A-Z0-9]{16}                                                   # AWS
+      | AKIA[A-Z0-9]{16}                                                     # AWS
     )""",
     re.VERBOSE,
 )
-_BEARER = re.compile(r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{20,}")
+_BEARER = re.compile(r"(\bBearer\s+)[^\s\"',}]{6,}|((?i:\bbearer)\s+)[A-Za-z0-9._~+/=-]{20,}")
 
 
-def redact(text: str) -> str:
-    """The text with `[key removed]` in place of every API key."""
-    for name, value in os.environ.items():
-        if name.endswith(_SECRET_NAMES) and len(value) >= _SHORTEST:
-            text = text.replace(value, MARK)
-    return _BEARER.sub(rf"\1{MARK}", _KEYS.sub(MARK, text))
+class Redactor:
+    """Replaces known secrets, and whatever looks like a key, by `[key removed]`."""
+
+    def __init__(self, secrets: Iterable[str | None] = ()) -> None:
+        self._secrets = {secret for secret in secrets if secret and len(secret) >= _SHORTEST}
+
+    def __call__(self, text: str) -> str:
+        """Return `text` without any key, those of the present environment included."""
+        for secret in sorted(self._secrets | environment_secrets(), key=len, reverse=True):
+            text = text.replace(secret, HIDDEN)
+        return _BEARER.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", _KEY_SHAPE.sub(HIDDEN, text))
+
+
+redact = Redactor()
+"""For text of which no secret is known beyond those of the environment."""
 
 
 def redact_all(value: Any) -> Any:
@@ -39,3 +50,19 @@ def redact_all(value: Any) -> Any:
         case list() | tuple():
             return [redact_all(v) for v in value]
     return value
+
+
+def environment_secrets() -> set[str]:
+    """Values of environment variables whose names say that they hold a key, a token or a password."""
+    return {value for name, value in os.environ.items() if is_secret_name(name) and len(value) >= _SHORTEST}
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether an environment variable of this name holds a secret."""
+    return bool(_SECRET_NAME.search(name.upper()))
+
+
+def public_url(url: str) -> str:
+    """Return the address without user name, password, query and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -48,7 +48,10 @@ def reply_schema(space: Space, n: int, *, prior: bool, rationale: bool) -> dict[
         stated = {
             p.name: {
                 "type": "object",
-                "properties": {key: {"type": "number"} for key in ("guess", "low", "high")},
+                "properties": {
+                    key: {"type": "number", "minimum": p.low, "maximum": p.high}  # type: ignore[attr-defined]
+                    for key in ("guess", "low", "high")
+                },
                 "required": ["guess", "low", "high"],
                 "additionalProperties": False,
             }

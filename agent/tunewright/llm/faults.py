@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tunewright.llm.redact import Redactor
 from tunewright.llm.retry import Fault
+from tunewright.redact import Redactor
 
 _LONGEST = 600  # characters of a server's own words that a person is shown
 _SCOPES = ("missing scopes", "api.model.read")  # a restricted key that may chat but not list models

@@ -14,7 +14,7 @@ from tunewright.errors import ModelError
 from tunewright.llm.completions import CompletionsChat
 from tunewright.llm.faults import Endpoint
 from tunewright.llm.prices import Prices, PriceTable
-from tunewright.llm.redact import Redactor, public_url
+from tunewright.redact import Redactor, public_url
 
 _AMBIENT = frozenset({"bedrock", "sagemaker", "vertex_ai"})  # credentials also come from files and machine roles
 _EITHER = frozenset({"gemini"})  # litellm lists two names for one key

@@ -13,7 +13,7 @@ from typing import IO
 
 from tunewright.errors import ModelError
 from tunewright.llm.hard_deadline import within
-from tunewright.llm.redact import is_secret_name
+from tunewright.redact import is_secret_name
 
 _SCRIPT = Path(__file__).with_name("local_server.py")
 

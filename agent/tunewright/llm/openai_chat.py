@@ -11,7 +11,7 @@ from tunewright.errors import ModelError
 from tunewright.llm.completions import CompletionsChat
 from tunewright.llm.faults import Endpoint, is_missing_scope, to_fault
 from tunewright.llm.prices import Prices, PriceTable
-from tunewright.llm.redact import Redactor, public_url
+from tunewright.redact import Redactor, public_url
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 URL_VARIABLE = "OPENAI_BASE_URL"

@@ -9,7 +9,7 @@ from typing import Any
 
 from tunewright.errors import ModelError
 from tunewright.llm.base import Chat, Reply, Request, ToolCall
-from tunewright.llm.redact import Redactor
+from tunewright.redact import Redactor
 
 _REMEDY = "record it again with `Recording`"
 
