@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tunewright.surrogate import Surrogate
 
 BEST = 8
+FEW = 3
 LATEST = 4
 FAILED = 5
 _GIB = 2**30
@@ -152,6 +153,7 @@ def brief(
     candidate: dict[str, Any] | None = None,
     fates: Sequence[FateBrief] = (),
     trials_left: int | None = None,
+    best: int = BEST,
 ) -> Brief:
     """What a model is told before its next proposals.
 
@@ -161,11 +163,12 @@ def brief(
         candidate: the surrogate's own next choice.
         fates: what became of the model's latest proposals.
         trials_left: of the budget, None when there is no fixed number.
+        best: how many of the best trials are told; fewer for a small model, which reads slowly and little.
     """
     return Brief(
         task=_task(card),
         space=_space(card),
-        history=_history(card, trials),
+        history=_history(card, trials, best),
         budget=BudgetBrief(trials_left, _typical_seconds(trials)),
         view=_view(card, trials, surrogate, candidate) if surrogate else None,
         fates=tuple(fates),
@@ -201,12 +204,12 @@ def _parameter(p: Parameter) -> ParameterBrief:
     return ParameterBrief(p.name, accepts, scale, p.unit, p.start, p.assumed, when, p.about.rstrip("."))
 
 
-def _history(card: TaskCard, trials: Sequence[Trial]) -> HistoryBrief:
+def _history(card: TaskCard, trials: Sequence[Trial], most: int) -> HistoryBrief:
     done = [t for t in trials if t.done]
     ranked = sorted(
         done, key=lambda t: (not card.feasible(_metrics(t)), card.primary.loss(_metrics(t)[card.primary.name]))
     )
-    best = ranked[:BEST]
+    best = ranked[:most]
     shown = {t.number for t in best}
     latest = [t for t in done if t.number not in shown][-LATEST:]
     failed = [t for t in trials if not t.done and not t.running and t.outcome and t.outcome.fault == "config"][-FAILED:]

@@ -259,7 +259,7 @@ class Tuner:
 
     def events(self, objective: Callable[..., Any] | None = None, trials: int | None = None) -> Iterator[Event]:
         """What happens, as it happens, until a stop rule holds. Closing the generator cancels the running trials."""
-        self._limit = trials
+        self._limit = self.planner.limit = trials
         executor = self._executor or LocalExecutor(self._needed_tool(objective), self.workers)
         running: dict[int, Trial] = {}
         yield from self._opening()

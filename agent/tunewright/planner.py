@@ -6,13 +6,13 @@ asked while that one runs.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from tunewright.brief import Brief, FateBrief, brief
+from tunewright.brief import BEST, FEW, Brief, FateBrief, brief
 from tunewright.card import TaskCard
 from tunewright.credit import next_turn
 from tunewright.guard import Guard
@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
 WARM = 5
 """Zero-shot turns of the model, right after the default."""
+WARM_SMALL = 2
+"""The same for a small model: its points crowd around the default, and a surrogate learns little from a crowd."""
 INITIAL = 5
 """Trials before the surrogate chooses; without a model they are quasi-random."""
+INITIAL_SMALL = 6
+"""The same with a small model: half of them are quasi-random."""
 PER_CALL = 3
 """Configurations that a later call asks for; the surrogate picks among them."""
 FEWEST_FOR_NO_GAIN = 10
@@ -105,6 +109,10 @@ class Planner:
         self.proposer = proposer
         self.seed = seed
         self.workers = workers
+        self._small = proposer is not None and not proposer.chat.trusted_tools
+        self.warm = WARM_SMALL if self._small else WARM
+        self.limit: int | None = None
+        """Trials of the whole study where that is not the card's; the model is told how many are left."""
         self._asked: dict[int, Future[None]] = {}
         self._turns: dict[int, Source] = {}
 
@@ -120,9 +128,9 @@ class Planner:
         if not earlier and self.card.start == "default":
             return "default"
         model = self.proposer is not None and self.proposer.silenced() is None
-        if model and sum(t.turn == "llm" for t in earlier) < WARM:
+        if model and self._warming(earlier, number):
             return "llm"
-        if len(earlier) < INITIAL:
+        if len(earlier) < (INITIAL_SMALL if model and self._small else INITIAL):
             return "sobol"
         sources: list[Source] = ["surrogate"]
         sources += ["llm"] if model else []
@@ -136,7 +144,7 @@ class Planner:
         return np.random.default_rng([self.seed, number, _PURPOSES[purpose]])
 
     def _warming(self, trials: Sequence[Trial], number: int) -> bool:
-        return sum(t.turn == "llm" for t in trials if t.number < number) < WARM
+        return sum(t.turn == "llm" for t in trials if t.number < number) < self.warm
 
     # -- asking the model ahead of its turn ----------------------------------------------------------------------
 
@@ -169,16 +177,23 @@ class Planner:
         return any(not future.done() for future in self._asked.values())
 
     def _question(self, number: int, trials: tuple[Trial, ...]) -> "_Question":
-        left = self.card.budget.trials
+        left = self.limit if self.limit is not None else self.card.budget.trials
         left = max(left - number, 0) if left is not None else None
         taken = self._taken(trials)
         if self._warming(trials, number):
-            return _Question("first_round", brief(self.card, trials, trials_left=left), WARM, taken)
+            return _Question("first_round", brief(self.card, trials, trials_left=left), self.warm, taken)
         view = self._view(number, trials)
         text = brief(
-            self.card, trials, surrogate=view.surrogate, candidate=view.own, fates=self._fates(trials), trials_left=left
+            self.card,
+            trials,
+            surrogate=view.surrogate,
+            candidate=view.own,
+            fates=self._fates(trials),
+            trials_left=left,
+            best=FEW if self._small else BEST,
         )
-        return _Question("propose", text, max(PER_CALL, self.workers), taken)
+        n = max(1, self.workers // 2) if self._small else max(PER_CALL, self.workers)
+        return _Question("propose", text, n, taken)
 
     def _fates(self, trials: Sequence[Trial]) -> list[FateBrief]:
         """What became of the proposals of the model's latest turn."""
@@ -214,6 +229,8 @@ class Planner:
         turn = self.turn(number, trials)
         if turn == "default":
             return self._default()
+        if turn == "sobol":
+            return self._quasi_random(self._taken(trials), "a spread of first points")
         view = self._view(number, trials)
         self._check_gain(view)
         refused: tuple[Refusal, ...] = ()
@@ -294,17 +311,16 @@ class Planner:
 
     def _fallback(self, view: _View) -> Decision:
         """The surrogate's own point or, while there is nothing to fit, the next quasi-random one."""
-        if view.own is not None:
-            proposal = self._predicted(view, Proposal(view.own, "surrogate", "highest acquisition value"))
-        else:
-            proposal = Proposal(self._sobol(view), "sobol", "too few results to fit a surrogate")
-        return Decision(proposal, proposal.config, Verdict(True), proposal.source)
+        if view.own is None:
+            return self._quasi_random(view.taken, "too few results to fit a surrogate")
+        proposal = self._predicted(view, Proposal(view.own, "surrogate", "highest acquisition value"))
+        return Decision(proposal, proposal.config, Verdict(True), "surrogate")
 
-    def _sobol(self, view: _View) -> Config:
-        points = self.card.space.sample(64 + 2 * len(view.taken), self.seed)
-        for config in points:
-            if self.card.space.key(config) not in view.taken:
-                return config
+    def _quasi_random(self, taken: Collection[str], why: str) -> Decision:
+        """The next untaken point of one Sobol sequence."""
+        for config in self.card.space.sample(64 + 2 * len(taken), self.seed):
+            if self.card.space.key(config) not in taken:
+                return Decision(Proposal(config, "sobol", why), config, Verdict(True), "sobol")
         raise _exhausted()
 
     def _predicted(self, view: _View, proposal: Proposal) -> Proposal:

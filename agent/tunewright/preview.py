@@ -8,7 +8,7 @@ from tunewright.brief import brief
 from tunewright.card import TaskCard
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
-from tunewright.planner import INITIAL, WARM
+from tunewright.planner import INITIAL, WARM, WARM_SMALL
 from tunewright.questions import Asker
 from tunewright.toolbox import open_tool
 from tunewright_tools.base import Config
@@ -65,15 +65,16 @@ def preview(
     chat = open_chat(model, base_url=base_url, prices=prices)
     number = trials or card.budget.trials
     points: list[tuple[str, Config | None]] = [("default", card.space.default())] if card.start == "default" else []
-    points += [("llm", None)] * WARM if chat else _quasi_random(card, seed, INITIAL - len(points))
+    warm = WARM if chat is None or chat.trusted_tools else WARM_SMALL
+    points += [("llm", None)] * warm if chat else _quasi_random(card, seed, INITIAL - len(points))
     limit = card.budget.seconds_per_trial
     minutes = number * limit / 60 if number and limit else None
     if chat is None:
         return Preview("", tuple(points), number, minutes, 0, 0, 0, 0.0)
-    size = WARM if chat.trusted_tools else 1
+    size = warm if chat.trusted_tools else 1
     asked = Asker(card.space, lean=not chat.trusted_tools).ask("first_round", brief(card, [], trials_left=number), size)
     prompt = "\n".join(message.content for message in asked.messages)
-    calls = (1 if chat.trusted_tools else WARM) + max((number or 20) - WARM - 1, 0)
+    calls = (1 if chat.trusted_tools else warm) + max((number or 20) - warm - 1, 0)
     tokens_in = calls * (len(prompt) // _CHARACTERS_PER_TOKEN) * 2  # later prompts hold the history too
     tokens_out = calls * 3 * _TOKENS_PER_VALUE * len(card.space)
     price = getattr(chat, "estimate_usd", None)

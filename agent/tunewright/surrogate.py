@@ -1,0 +1,339 @@
+"""What the results so far say of any configuration: its value, its chance of success, the seconds it takes.
+
+| symbol | shape | meaning |
+| --- | --- | --- |
+| n | | configurations asked about, or trials with a value |
+| S | | members: settings of the hyperparameters that answer together (`gp.py`) |
+| X | (n, D) | encoded configurations (`encoding.py`) |
+| loss | (n,) | a metric in the form in which smaller is better, on the person's scale |
+| z | (n,) | a loss standardised and warped (`targets.py`); all acquisition happens here |
+| best | (S,) | the lowest posterior mean of z at a feasible trial (noise-aware incumbent), one a member |
+| EI | (n,) | expected improvement of z below `best`, averaged over members |
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tunewright import gp
+from tunewright.card import TaskCard
+from tunewright.encoding import Encoding
+from tunewright.gp import Fitted, Prior, Shape
+from tunewright.surrogate_success import Success, fit_success
+from tunewright.targets import Scale, scale
+from tunewright.trial import Trial
+
+Array = NDArray[np.float64]
+Configs = Sequence[Mapping[str, Any]]
+
+_RHO = 0.05
+"""Weight of the sum in the augmented Chebyshev scalarisation (Knowles 2006, ParEGO, eq. 2)."""
+_EVEN = 0.5
+_CLEARLY_SLOWER = 0.35
+"""Spread of log seconds from which on run time counts: some runs take half as long again as others."""
+
+
+def _effort(n: int) -> tuple[int, int]:
+    """Members and iterations for n trials: many settings while the data say little of them, few when n**3 counts."""
+    for most, effort in ((40, (16, 50)), (120, (8, 40)), (250, (4, 40))):
+        if n <= most:
+            return effort
+    return 2, 25
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Mean and standard deviation, shapes (n,), in the metric's own unit."""
+
+    mean: Array
+    std: Array
+
+
+@dataclass(frozen=True)
+class _Bounded:
+    """A process for one bounded metric: z of its excess, and z of the bound itself."""
+
+    model: Fitted
+    bound: float
+
+
+def log_expected_improvement(mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
+    """Log E[max(best - z, 0)] for z ~ N(mean, std**2), without underflow; any broadcastable shapes.
+
+    Ament et al. 2023 (arXiv 2310.20708), eq. 9 and appendix A.1.
+    """
+    u = (best - mean) / std
+    near = u.clamp_min(-1.0)
+    plain = (torch.exp(-0.5 * near * near) / math.sqrt(2 * math.pi) + near * torch.special.ndtr(near)).log()
+    far = u.clamp_max(-1.0)
+    # phi(u) + u Phi(u) = phi(u) (1 - |u| sqrt(pi / 2) erfcx(|u| / sqrt 2)); the bracket tends to 1 / u**2
+    bracket = 1 + far * math.sqrt(math.pi / 2) * torch.special.erfcx(-far / math.sqrt(2.0))
+    bracket = torch.where(far < -1e4, 1 / far**2, bracket.clamp_min(1e-300))
+    tail = -0.5 * far * far - 0.5 * math.log(2 * math.pi) + bracket.log()
+    return torch.where(u > -1.0, plain, tail) + std.log()
+
+
+class Surrogate:
+    """What the results so far say; made by `fit`.
+
+    All of its answers are functions of the trials, the card and the seed.
+    """
+
+    def __init__(
+        self,
+        card: TaskCard,
+        encoding: Encoding,
+        success: Success,
+        value: Fitted,
+        primary: Fitted,
+        primary_scale: Scale,
+        bounded: Sequence[_Bounded],
+        feasible: NDArray[np.bool_],
+        incumbent: Trial,
+        n_done: int,
+        fit_note: str = "",
+    ) -> None:
+        self.card = card
+        self.encoding = encoding
+        self.success = success
+        self.n_done = n_done
+        """Trials with a value."""
+        self.incumbent = incumbent
+        """The best feasible trial or, where none is feasible, the one that misses the constraints by least."""
+        self.fit_note = fit_note
+        """What went otherwise than planned in the fit, for a person; empty when nothing did."""
+        self._value = value
+        self._primary = primary
+        self._scale = primary_scale
+        self._bounded = list(bounded)
+        self._feasible = feasible
+        self._pending = value
+        self._best = self._incumbent_of(value)
+
+    def _incumbent_of(self, model: Fitted) -> Tensor | None:
+        """`best`, shape (S,); None while no trial is feasible. Pending rows count at their posterior mean."""
+        if not self._feasible.any():
+            return None
+        mean, _ = model.posterior(model.X)
+        extra = len(model.X) - len(self._feasible)
+        rows = np.concatenate([self._feasible, np.ones(extra, dtype=bool)])
+        return mean[:, torch.as_tensor(rows)].min(1).values
+
+    def with_pending(self, configs: Configs) -> "Surrogate":
+        """The same surrogate when these configurations are running: each counts at its posterior mean."""
+        if not configs:
+            return self
+        other = object.__new__(Surrogate)
+        other.__dict__.update(self.__dict__)
+        X = self._rows(configs)
+        other._pending = self._pending.believing(X)
+        other._bounded = [replace(b, model=b.model.believing(X)) for b in self._bounded]
+        other._best = other._incumbent_of(other._pending)
+        return other
+
+    def _rows(self, configs: Configs) -> Tensor:
+        return torch.as_tensor(self.encoding.encode(configs))
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Plain data for `fit(..., warm=)`, so that the next fit starts where this one ended."""
+        return {"version": 1, "columns": self.encoding.n_columns, "theta": self._value.theta.tolist()}
+
+    # -- what is expected ----------------------------------------------------------------------------------------
+
+    def predict(self, configs: Configs) -> Posterior:
+        """The primary metric's noise-free value on the person's scale, shapes (n,); running trials do not count."""
+        with torch.no_grad():
+            mean, std = gp.mixture(*self._primary.posterior(self._rows(configs)))
+        m, s = mean.numpy(), std.numpy()
+        back = self._scale.back
+        middle = back(m)
+        # the map is curved: half the width of what one standard deviation to both sides maps to
+        half = np.maximum((back(m + s) - back(m - s)) / 2, 0.0)
+        return Posterior(np.array([self.card.primary.value(v) for v in middle.tolist()]), half)
+
+    def standardised(self, configs: Configs) -> tuple[Array, Array]:
+        """Mean and standard deviation of z, shapes (n,), smaller is better, running trials counted."""
+        with torch.no_grad():
+            mean, std = gp.mixture(*self._pending.posterior(self._rows(configs)))
+        return mean.numpy(), std.numpy()
+
+    def p_success(self, configs: Configs) -> Array:
+        """The chance that a run ends as done, shape (n,), strictly inside 0 and 1."""
+        return self.success.p(configs)
+
+    def seconds(self, configs: Configs) -> Array:
+        """Expected (median) seconds of a run, shape (n,); NaN while no run time is known."""
+        return np.exp(self.success.log_seconds(configs)[0])
+
+    # -- where to go ---------------------------------------------------------------------------------------------
+
+    def log_gain(self, X: Tensor) -> Tensor:
+        """Log EI plus the log chance that the constraints hold, of encoded rows X, shape (n,); differentiable.
+
+        While no trial is feasible, the chance that the constraints hold alone.
+        """
+        total = torch.zeros(len(X), dtype=torch.double)
+        for b in self._bounded:
+            mean, variance = b.model.posterior(X)
+            holds = torch.special.log_ndtr((b.bound - mean) / variance.sqrt())
+            total = total + holds.logsumexp(0) - math.log(b.model.members)
+        if self._best is not None:
+            mean, variance = self._pending.posterior(X)
+            ei = log_expected_improvement(mean, variance.sqrt(), self._best.unsqueeze(-1))
+            total = total + ei.logsumexp(0) - math.log(self._pending.members)
+        return total
+
+    def log_acquisition(self, configs: Configs) -> Array:
+        """The log of what a run is worth, shape (n,): expected constrained improvement times the chance of success.
+
+        Running trials count. Where the card limits hours and run times differ clearly, it is worth per second.
+        """
+        with torch.no_grad():
+            total = self.log_gain(self._rows(configs)).numpy()
+        p = self.p_success(configs)
+        # a failure costs a whole trial and teaches no value: what fails more often than not counts for less again
+        total = total + np.log(p) + np.log(np.minimum(p / _EVEN, 1.0))
+        return np.asarray(total - self._log_price(configs))
+
+    def _log_price(self, configs: Configs) -> Array:
+        hours = self.card.budget.hours or self.card.stop.hours
+        if hours is None or self.success.time is None:
+            return np.zeros(len(configs))
+        spread = self.success.time.spread
+        if spread < _CLEARLY_SLOWER:
+            return np.zeros(len(configs))
+        return self.success.log_seconds(configs)[0] - math.log(self.success.median_seconds)
+
+    def upper_confidence(self, configs: Configs, kappa: float) -> Array:
+        """Optimism on the standardised scale, shape (n,), higher is better: kappa * std - mean."""
+        mean, std = self.standardised(configs)
+        return np.asarray(kappa * std - mean)
+
+    def expected_gain(self, config: Mapping[str, Any]) -> float:
+        """Expected improvement of one configuration, in standard deviations of z; constraints and failure left out."""
+        if self._best is None:
+            return math.inf
+        with torch.no_grad():
+            mean, variance = self._pending.posterior(self._rows([config]))
+            ei = log_expected_improvement(mean, variance.sqrt(), self._best.unsqueeze(-1))
+        return float(ei.exp().mean())
+
+    def relevance(self) -> dict[str, float]:
+        """How much each parameter matters, as shares that sum to 1.
+
+        A group's weight is the correlation lost across its whole range, averaged over members; a condition's
+        weight goes to the parameters under it.
+        """
+        inverse = self._value.settings.inverse_length  # (S, D)
+        lost = (1 - gp.matern(inverse * inverse)[0]).mean(0).numpy()
+        weight = dict.fromkeys(self.encoding.space.names, 0.0)
+        for g, owners in enumerate(self.encoding.owners):
+            first = int(np.argmax(self.encoding.groups == g))
+            for name in owners:
+                weight[name] += float(lost[first]) / len(owners)
+        total = sum(weight.values())
+        return {name: w / total for name, w in weight.items()}
+
+
+def fit(
+    card: TaskCard, trials: Sequence[Trial], *, seed: int, warm: Mapping[str, Any] | None = None
+) -> Surrogate | None:
+    """What the trials say, or None while fewer than two have a value.
+
+    Args:
+        card: the task.
+        trials: all on record. Those that are done have a value; running ones count as pending; failures teach the
+            chance of success alone.
+        seed: of the hyperparameters' prior draws and of the weights between several metrics.
+        warm: `hyperparameters` of an earlier fit; left aside, with a note, when it belongs to another space.
+    """
+    names = {m.name for m in card.metrics}
+    done = [t for t in trials if t.done and t.outcome and names <= t.outcome.metrics.keys()]
+    notes = (
+        [f"{n} done trials without all of {', '.join(sorted(names))} left out"]
+        if (n := sum(t.done for t in trials) - len(done))
+        else []
+    )
+    if len(done) < 2:
+        return None
+    encoding = Encoding(card.space)
+    rng = np.random.default_rng([seed, len(trials)])
+    X = encoding.encode([t.config for t in done])
+    metrics = [dict(t.outcome.metrics) for t in done if t.outcome]
+    losses = np.array([[m.loss(row[m.name]) for m in card.metrics] for row in metrics])
+    scales = [scale(column) for column in losses.T]
+    z = np.stack([s.forward(column) for s, column in zip(scales, losses.T, strict=True)], axis=1)
+    target = z[:, 0] if z.shape[1] == 1 else _scalarised(z, rng)
+    start = _warm(warm, encoding, notes)
+    value = _process(encoding, X, target, rng, start)
+    primary = value if z.shape[1] == 1 else _process(encoding, X, z[:, 0], rng, start)
+    bounded = []
+    for c in card.constraints:
+        rows = [i for i, row in enumerate(metrics) if c.metric in row]
+        if rows:
+            excess = np.array([c.excess(metrics[i][c.metric]) for i in rows])
+            s = scale(excess)
+            model = _process(encoding, X[rows], s.forward(excess), rng, None, members=4)
+            bounded.append(_Bounded(model, float(s.forward(np.zeros(1))[0])))
+    feasible = np.array([card.feasible(row) for row in metrics])
+    notes += [m.note for m in (value, primary, *(b.model for b in bounded)) if m.note]
+    surrogate = Surrogate(
+        card,
+        encoding,
+        fit_success(card, trials, encoding=encoding),
+        value,
+        primary,
+        scales[0],
+        bounded,
+        feasible,
+        _incumbent(card, done, metrics, target, feasible),
+        len(done),
+        "; ".join(dict.fromkeys(notes)),
+    )
+    return surrogate.with_pending([t.config for t in trials if t.running])
+
+
+def _scalarised(z: Array, rng: np.random.Generator) -> Array:
+    """One loss of several: augmented Chebyshev with random weights, a new draw at each trial (Knowles 2006, eq. 2)."""
+    weights = rng.dirichlet(np.ones(z.shape[1]))
+    low = z.min(0)
+    weighted = weights * (z - low)
+    return scale(weighted.max(1) + _RHO * weighted.sum(1)).forward(weighted.max(1) + _RHO * weighted.sum(1))
+
+
+def _process(
+    encoding: Encoding, X: Array, y: Array, rng: np.random.Generator, warm: Array | None, members: int | None = None
+) -> Fitted:
+    most, iterations = _effort(len(y))
+    shape = Shape(encoding.groups)
+    prior = Prior.for_groups(encoding.n_groups)
+    return gp.fit(X, y, shape, prior, members=min(members or most, most), iterations=iterations, rng=rng, warm=warm)
+
+
+def _warm(warm: Mapping[str, Any] | None, encoding: Encoding, notes: list[str]) -> Array | None:
+    if warm is None:
+        return None
+    if warm.get("version") != 1 or warm.get("columns") != encoding.n_columns:
+        notes.append("hyperparameters of another space were left aside")
+        return None
+    return np.array(warm["theta"], dtype=float)
+
+
+def _incumbent(
+    card: TaskCard, done: Sequence[Trial], metrics: Sequence[Mapping[str, float]], z: Array, feasible: NDArray[np.bool_]
+) -> Trial:
+    if feasible.any():
+        rows = np.flatnonzero(feasible)
+        return done[int(rows[np.argmin(z[rows])])]
+    missed = [
+        sum(max(c.excess(row[c.metric]), 0.0) if c.metric in row else math.inf for c in card.constraints)
+        for row in metrics
+    ]
+    return done[int(np.argmin(missed))]

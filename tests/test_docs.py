@@ -1,0 +1,65 @@
+"""Documents cannot drift: the command line's reference is generated, the README's claims are checked."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tunewright
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_reference_of_the_command_line_is_what_the_program_says(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "typer", "tunewright.cli", "utils", "docs", "--name", "tunewright", "--output"]
+    subprocess.run([*command, str(tmp_path / "cli.md")], check=True, capture_output=True)
+    written = (ROOT / "docs" / "cli.md").read_text()
+    assert (tmp_path / "cli.md").read_text() == written, f"write it again: {' '.join(command)} docs/cli.md"
+
+
+def test_the_readme_lists_every_module_of_the_product() -> None:
+    text = (ROOT / "README.md").read_text()
+    for path in Path(tunewright.__file__).parent.glob("*.py"):
+        assert path.name == "__init__.py" or f"`{path.name}`" in text, f"{path.name} is missing in the README's files"
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))], ids=str
+)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_readme_shows_the_programs_exit_codes() -> None:
+    from tunewright import errors
+
+    text = " ".join((ROOT / "README.md").read_text().split())
+    said = re.search(r"Exit codes: (.*?)\.", text)
+    assert said
+    for kind in (errors.CardError, errors.StudyError, errors.ModelError, errors.ToolError):
+        assert f" {kind.exit_code} " in f" {said[1]} "
+    assert str(errors.INTERRUPTED_EXIT_CODE) in said[1]
+
+
+def test_the_readmes_python_runs(tmp_path: Path) -> None:
+    from tunewright.errors import ModelError
+    from tunewright.llm.local import LocalChat
+
+    try:
+        LocalChat().check()
+    except ModelError as e:
+        pytest.skip(f"the local model is not set up: {e.message}")
+    text = (ROOT / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    shown = re.search(r"```text\n(.*?)```", text, re.DOTALL)
+    assert code
+    assert shown
+    script = tmp_path / "readme.py"
+    script.write_text(code[1])
+    ran = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=110)
+    assert ran.returncode == 0, ran.stderr
+    # the model's words differ between types of machine: the form must be the same, and the default's value
+    assert re.sub(r"-> .*", "", ran.stdout) == re.sub(r"-> .*", "", shown[1])

@@ -1,0 +1,60 @@
+"""Standardising values: order kept, bad tail tamed, good half kept apart, and back."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tunewright.targets import scale
+
+_LOSSES = st.lists(st.floats(-1e6, 1e6).map(lambda v: round(v, 3)), min_size=1, max_size=30)
+
+
+@given(_LOSSES)
+@settings(max_examples=200, deadline=None)
+def test_order_is_kept_and_the_way_back_leads_home(losses: list[float]) -> None:
+    y = np.array(losses)
+    s = scale(y)
+    z = s.forward(y)
+    assert np.isfinite(z).all()
+    assert ((y[:, None] < y) <= (z[:, None] < z)).all()
+    assert ((y[:, None] == y) <= (z[:, None] == z)).all()
+    np.testing.assert_allclose(s.back(z), y, rtol=1e-6, atol=1e-6 * max(1.0, np.ptp(y)))
+
+
+@given(_LOSSES.filter(lambda v: len(set(v)) > 1))
+@settings(max_examples=100, deadline=None)
+def test_mean_0_and_variance_1(losses: list[float]) -> None:
+    z = scale(np.array(losses)).forward(np.array(losses))
+    assert z.mean() == pytest.approx(0, abs=1e-6)
+    assert z.std() == pytest.approx(1, abs=1e-6)
+
+
+def test_a_bad_tail_does_not_squeeze_the_good_half() -> None:
+    mild = np.array([0.10, 0.11, 0.12, 0.13, 0.5, 0.6, 0.7, 9.0])
+    wild = np.array([0.10, 0.11, 0.12, 0.13, 0.5, 0.6, 0.7, 1e9])
+    a, b = scale(mild).forward(mild), scale(wild).forward(wild)
+    np.testing.assert_allclose(a, b, atol=1e-9)
+
+
+@pytest.mark.parametrize("value", [-3.0, 0.0, 5.0, 1e-12, -1e12])
+def test_constant_values_have_no_spread(value: float) -> None:
+    s = scale(np.full(4, value))
+    assert s.forward(np.full(2, value)).tolist() == [0.0, 0.0]
+    assert s.back(np.zeros(1)).tolist() == [value]
+    assert s.back(np.array([1.0]))[0] > value > s.back(np.array([-1.0]))[0]
+
+
+def test_most_values_tie_with_the_best() -> None:
+    y = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
+    z = scale(y).forward(y)
+    assert len(set(z[:4])) == 1
+    assert z[4] > z[0]
+
+
+def test_beyond_the_ends_the_map_goes_on() -> None:
+    y = np.array([1.0, 2.0, 3.0, 10.0])
+    s = scale(y)
+    beyond = np.array([-5.0, 0.0, 1.0, 10.0, 50.0])
+    assert (np.diff(s.forward(beyond)) > 0).all()
+    np.testing.assert_allclose(s.back(s.forward(beyond)), beyond, atol=1e-12)
