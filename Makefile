@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt torch
-	$(BIN)/pip install -q -c constraints.txt -e '.[litellm,local,postgres,dashboard,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[litellm,local,postgres,dashboard,bench,dev]'
 	$(BIN)/pip check
 	touch $@
 

@@ -1,9 +1,13 @@
 """Shared by all tests: sockets beyond loopback are closed, so that a test which needs the network fails here too."""
 
+import os
 import socket
 from typing import Any
 
 import pytest
+
+# test processes and their children share as few as two cores: more threads of torch would only wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _connect = socket.socket.connect
 

@@ -205,3 +205,38 @@ def test_three_kills(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_thirty_kills(tmp_path: Path) -> None:
     killed_as_often(tmp_path, kills=30, trials=30)
+
+
+def test_the_study_opens_in_optunas_dashboard(tmp_path: Path) -> None:
+    import socket
+    import urllib.request
+
+    pytest.importorskip("optuna_dashboard", reason="the dashboard extra is not installed")
+    card = TaskCard.load(card_file(tmp_path))
+    with Tuner(card, None, storage=f"sqlite:///{tmp_path}/study.db", folder=tmp_path / "runs") as tuner:
+        tuner.run(trials=3)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = Path(sys.executable).parent / "optuna-dashboard"
+    command = [str(program), f"sqlite:///{tmp_path}/study.db", "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as dashboard:
+        try:
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=5) as answer:
+                        studies = json.load(answer)["study_summaries"]
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline, "the dashboard did not come up"
+                    time.sleep(0.2)
+            study_id = studies[0]["study_id"]
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{port}/api/studies/{study_id}?after=0", timeout=10
+            ) as answer:
+                trials = json.load(answer)["trials"]
+        finally:
+            dashboard.terminate()
+    assert studies[0]["study_name"] == "quick"
+    assert [t["state"] for t in trials] == ["Complete"] * 3

@@ -38,11 +38,10 @@ class _Reference(gpytorch.models.ExactGP):  # type: ignore[misc]
         super().__init__(X, y, likelihood)
         self.mean_module = gpytorch.means.ZeroMean()
         matern = gpytorch.kernels.ScaleKernel(gpytorch.kernels.MaternKernel(nu=2.5, ard_num_dims=X.shape[1]))
-        constant = gpytorch.kernels.ConstantKernel()
-        self.covar_module = (matern + constant).double()
+        self.covar_module = matern.double()
+        likelihood.noise_covar.register_constraint("raw_noise", gpytorch.constraints.GreaterThan(1e-9))
         matern.base_kernel.lengthscale = 1 / settings.inverse_length[0]
         matern.outputscale = settings.signal[0]
-        constant.constant = torch.tensor(gp.MEAN_VARIANCE)
         likelihood.noise = settings.noise[0] + 1e-8
 
     def forward(self, X: torch.Tensor) -> gpytorch.distributions.MultivariateNormal:
@@ -123,7 +122,7 @@ def test_believing_keeps_the_mean_and_shrinks_the_spread() -> None:
 
 def test_a_covariance_that_cannot_be_factorised_says_so() -> None:
     X, _ = _data(6)
-    with pytest.raises(gp.NotPositiveDefinite, match="positive definite"):
+    with pytest.raises(gp.NotPositiveDefiniteError, match="positive definite"):
         gp.Fitted(
             torch.as_tensor(X),
             torch.full((6,), math.nan, dtype=torch.double),

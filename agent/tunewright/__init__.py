@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tunewright.space import Float as Float
     from tunewright.space import Int as Int
     from tunewright.space import Space as Space
+    from tunewright.zero_shot import Points as Points
+    from tunewright.zero_shot import warmstart as warmstart
 
 _HOMES = {
     "Choice": "space",
@@ -22,9 +24,11 @@ _HOMES = {
     "Tuner": "loop",
     "Result": "loop",
     "TunerError": "errors",
+    "Points": "zero_shot",
+    "warmstart": "zero_shot",  # a module of that name would hide the function
 }
 
-__all__ = ["Choice", "Float", "Int", "Result", "Space", "TaskCard", "Tuner", "TunerError"]
+__all__ = ["Choice", "Float", "Int", "Points", "Result", "Space", "TaskCard", "Tuner", "TunerError", "warmstart"]
 
 
 def __getattr__(name: str) -> Any:

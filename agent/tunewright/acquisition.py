@@ -188,6 +188,8 @@ def _polish(surrogate: Surrogate, configs: Sequence[Config], units: Array) -> Ar
         X = fixed.clone()
         X[:, smooth] = x
         loss = -surrogate.log_gain(X).clamp_min(-60.0).sum()
+        if not loss.requires_grad:  # no trial is feasible and no constraint was measured: every direction is as good
+            return float(loss), np.zeros(flat.size)
         (gradient,) = torch.autograd.grad(loss, x)
         return float(loss.detach()), np.nan_to_num(gradient.numpy().ravel())
 

@@ -1,11 +1,12 @@
 """All that a model is told of a study, as plain data; the templates decide how it is said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
-from tunewright.parameters import Choice, Parameter
+from tunewright.parameters import Choice, Parameter, Scalar
+from tunewright.textbook import View
 from tunewright.trial import Trial
 
 if TYPE_CHECKING:
@@ -129,6 +130,18 @@ class BudgetBrief:
 
 
 @dataclass(frozen=True)
+class TextbookBrief:
+    """The textbook on one parameter: an interval, or for a choice the values that it knows, best bet first."""
+
+    name: str
+    guess: Any
+    low: Any
+    high: Any
+    allowed: tuple[Scalar, ...]
+    interacts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Brief:
     """Everything that a prompt may say."""
 
@@ -138,6 +151,7 @@ class Brief:
     budget: BudgetBrief
     view: ViewBrief | None = None
     fates: tuple[FateBrief, ...] = ()
+    textbook: tuple[TextbookBrief, ...] = ()
 
 
 def short(value: float) -> float:
@@ -154,6 +168,7 @@ def brief(
     fates: Sequence[FateBrief] = (),
     trials_left: int | None = None,
     best: int = BEST,
+    textbook: Mapping[str, View] | None = None,
 ) -> Brief:
     """What a model is told before its next proposals.
 
@@ -164,6 +179,7 @@ def brief(
         fates: what became of the model's latest proposals.
         trials_left: of the budget, None when there is no fixed number.
         best: how many of the best trials are told; fewer for a small model, which reads slowly and little.
+        textbook: its views on the card's parameters; None leaves them out.
     """
     return Brief(
         task=_task(card),
@@ -172,6 +188,10 @@ def brief(
         budget=BudgetBrief(trials_left, _typical_seconds(trials)),
         view=_view(card, trials, surrogate, candidate) if surrogate else None,
         fates=tuple(fates),
+        textbook=tuple(
+            TextbookBrief(name, v.guess, v.low, v.high, v.allowed, v.entry.interacts)
+            for name, v in (textbook or {}).items()
+        ),
     )
 
 

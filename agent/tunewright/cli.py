@@ -191,6 +191,52 @@ def best(
 
 
 @app.command()
+def warmstart(
+    card: Card,
+    n: Annotated[int, typer.Option("-n", "--points", help="Points wanted.", min=1)] = 5,
+    model: Annotated[
+        str, typer.Option(help="local, openai/NAME, PROVIDER/NAME, or none for the textbook alone.")
+    ] = "local",
+    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible server for openai/NAME.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="In the words of another optimizer: json, optuna or sklearn.", metavar="TARGET")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="Your price table (YAML), in place of ours.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the request and of what is drawn.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Print points to try first, from one request to a model and the textbook, for any optimizer."""
+    from tunewright.card import TaskCard
+    from tunewright.export import TARGETS, check_target
+    from tunewright.export import to as exported
+
+    # all that can be wrong is looked at before the model is asked
+    if to is not None:
+        check_target(to)
+    if to is not None and as_json:
+        raise CardError("--to and --json were given together", "choose one of them; --to json holds the space too")
+    if out is not None and to is None and not as_json:
+        raise CardError("--out was given without a form", f"add --json, or --to with one of {', '.join(TARGETS)}")
+    if out is not None and not out.resolve().parent.is_dir():
+        raise CardError(f"--out is {out}, whose folder does not exist", "make the folder, or name another file")
+    loaded = TaskCard.load(card)
+    from tunewright.zero_shot import warmstart as made
+
+    points = made(loaded, n, None if model.lower() == "none" else model, base_url=base_url, prices=prices, seed=seed)
+    if to is not None:
+        text = exported(to, points, loaded)
+    else:
+        text = json.dumps(points.to_json(), indent=2, allow_nan=False) if as_json else points.text()
+    if out is None:
+        typer.echo(text.rstrip("\n"))
+    else:
+        out.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        typer.echo(f"wrote {len(points)} points to {out}", err=True)
+    typer.echo("\n".join(points.remarks()), err=True)
+
+
+@app.command()
 def setup_local() -> None:
     """Fetch the local model (SmolLM2-135M, 93 MB, Apache-2.0) and check it against its pinned checksum."""
     from tunewright.llm.setup_local import setup_local as fetch

@@ -294,7 +294,9 @@ class Planner:
         self, view: _View, proposals: Sequence[Proposal], turn: Source, *, ranked: bool
     ) -> tuple[Decision | None, tuple[Refusal, ...]]:
         """The first accepted proposal, best acquisition value first when `ranked`, and those that were refused."""
-        guard = Guard(self.card.space, view.taken, view.surrogate, view.own)
+        # a zero-shot point is not judged by the few values that the others gave: the model goes first
+        first = turn == "llm" and not ranked
+        guard = Guard(self.card.space, view.taken, None if first else view.surrogate, None if first else view.own)
         judged = [(p, *guard.judge(p)) for p in proposals]
         refused = tuple(Refusal(asked, verdict) for asked, _, verdict in judged if not verdict.accepted)
         accepted = [(asked, runnable, verdict) for asked, runnable, verdict in judged if verdict.accepted]

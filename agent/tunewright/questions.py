@@ -44,7 +44,7 @@ class Asker:
         if round == "propose":
             variables |= {"view": brief.view, "fates": brief.fates}
         else:
-            variables |= {"ask_prior": self._prior(round)}
+            variables |= {"ask_prior": self._prior(round), "textbook": brief.textbook}
         rendered = render(round, n=n, shape=self._shape(round, n), **variables)
         messages = (Message("system", render("system").text), Message("user", rendered.text))
         return Question(round, rendered, messages, self._schema(round, n), n)

@@ -6,7 +6,7 @@
 | S | | members: settings of the hyperparameters that answer together (`gp.py`) |
 | X | (n, D) | encoded configurations (`encoding.py`) |
 | loss | (n,) | a metric in the form in which smaller is better, on the person's scale |
-| z | (n,) | a loss standardised and warped (`targets.py`); all acquisition happens here |
+| z | (n,) | a loss standardised, its bad tail pulled in (`targets.py`); all acquisition happens here |
 | best | (S,) | the lowest posterior mean of z at a feasible trial (noise-aware incumbent), one a member |
 | EI | (n,) | expected improvement of z below `best`, averaged over members |
 """
@@ -41,7 +41,7 @@ _CLEARLY_SLOWER = 0.35
 
 def _effort(n: int) -> tuple[int, int]:
     """Members and iterations for n trials: many settings while the data say little of them, few when n**3 counts."""
-    for most, effort in ((40, (16, 50)), (120, (8, 40)), (250, (4, 40))):
+    for most, effort in ((120, (8, 40)), (250, (4, 40))):
         if n <= most:
             return effort
     return 2, 25
@@ -148,9 +148,13 @@ class Surrogate:
     # -- what is expected ----------------------------------------------------------------------------------------
 
     def predict(self, configs: Configs) -> Posterior:
-        """The primary metric's noise-free value on the person's scale, shapes (n,); running trials do not count."""
+        """What a run would report for the primary metric, noise included, on the person's scale, shapes (n,).
+
+        Running trials do not count.
+        """
         with torch.no_grad():
-            mean, std = gp.mixture(*self._primary.posterior(self._rows(configs)))
+            value, variance = self._primary.posterior(self._rows(configs))
+            mean, std = gp.mixture(value, variance + self._primary.settings.noise.unsqueeze(-1))
         m, s = mean.numpy(), std.numpy()
         back = self._scale.back
         middle = back(m)
@@ -254,13 +258,12 @@ def fit(
         seed: of the hyperparameters' prior draws and of the weights between several metrics.
         warm: `hyperparameters` of an earlier fit; left aside, with a note, when it belongs to another space.
     """
-    names = {m.name for m in card.metrics}
-    done = [t for t in trials if t.done and t.outcome and names <= t.outcome.metrics.keys()]
-    notes = (
-        [f"{n} done trials without all of {', '.join(sorted(names))} left out"]
-        if (n := sum(t.done for t in trials) - len(done))
-        else []
-    )
+    done = [t for t in trials if t.done and t.outcome and _finite(t.outcome.metrics, card)]
+    notes = []
+    if len(done) < sum(t.done for t in trials):
+        left = sum(t.done for t in trials) - len(done)
+        wanted = ", ".join(m.name for m in card.metrics)
+        notes.append(f"{left} done trials without a finite {wanted} were left out")
     if len(done) < 2:
         return None
     encoding = Encoding(card.space)
@@ -276,7 +279,7 @@ def fit(
     primary = value if z.shape[1] == 1 else _process(encoding, X, z[:, 0], rng, start)
     bounded = []
     for c in card.constraints:
-        rows = [i for i, row in enumerate(metrics) if c.metric in row]
+        rows = [i for i, row in enumerate(metrics) if math.isfinite(row.get(c.metric, math.nan))]
         if rows:
             excess = np.array([c.excess(metrics[i][c.metric]) for i in rows])
             s = scale(excess)
@@ -298,6 +301,10 @@ def fit(
         "; ".join(dict.fromkeys(notes)),
     )
     return surrogate.with_pending([t.config for t in trials if t.running])
+
+
+def _finite(metrics: Mapping[str, float], card: TaskCard) -> bool:
+    return all(math.isfinite(metrics.get(m.name, math.nan)) for m in card.metrics)
 
 
 def _scalarised(z: Array, rng: np.random.Generator) -> Array:

@@ -164,7 +164,7 @@ class _Classifier:
             half = solve_triangular(L, root[:, None] * k.T, lower=True, check_finite=False)
             variance = np.maximum(self._variance(w, F) - (half * half).sum(0), 0.0)
             total += share * expit(mean / np.sqrt(1 + math.pi * variance / 8))
-        return total / self.shares[self.shares >= _LEAST_SHARE].sum()
+        return np.asarray(total / self.shares[self.shares >= _LEAST_SHARE].sum())
 
     def _variance(self, w: _Weights, F: Array) -> Array:
         """Prior variance of f at each row, shape (m,)."""

@@ -3,16 +3,18 @@
 | symbol | shape | meaning |
 | --- | --- | --- |
 | loss | (n,) | the metric, smaller is better, on the person's scale |
-| z | (n,) | the same, standardised and warped; what the process predicts |
+| z | (n,) | the same, standardised, its bad tail pulled in; what the process predicts |
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
 
 Array = NDArray[np.float64]
+
+_FAR = 2.0
+"""Units above the median from which on a loss is only bad, however bad."""
 
 
 @dataclass(frozen=True)
@@ -42,28 +44,24 @@ class Scale:
 
 
 def scale(losses: Array) -> Scale:
-    """The map for these losses: the better half is divided by its own spread, the worse half takes normal quantiles.
+    """The map for these losses: standardised, with the bad tail pulled in. Equal losses stay equal.
 
-    The spread is the root mean square distance of the better half from the median, the quantiles those of the ranks
-    ("half-rank warping", Song et al. 2024, The Vizier Gaussian process bandit, arXiv 2408.11527, section 3.1). The
-    whole is then shifted and scaled to mean 0 and variance 1. Equal losses stay equal.
+    A loss more than two units above the median, where a unit is the spread of the better half, is moved to between
+    two and four units, so that no bad value, however large, takes the resolution from the good ones.
     """
-    knots, counts = np.unique(np.asarray(losses, dtype=float), return_counts=True)
+    values = np.asarray(losses, dtype=float)
+    knots, counts = np.unique(values, return_counts=True)
     if len(knots) == 1:
         return Scale(knots, np.zeros(1), max(abs(float(knots[0])), 1.0))
-    median = float(np.median(losses))
-    better = np.asarray(losses)[np.asarray(losses) <= median]
-    unit = float(np.sqrt(np.mean((better - median) ** 2)))
+    median = float(np.median(values))
+    unit = float(np.sqrt(np.mean((values[values <= median] - median) ** 2)))
     if unit <= 1e-12 * abs(median):
         # at least half of the losses tie with the best: nothing to keep apart there, the others give the unit
         unit = float(np.median(knots[knots > median] - median))
     z = (knots - median) / unit
-    quantile = norm.ppf((rankdata(losses, "average") - 0.5) / len(losses))
-    by_knot = np.array([quantile[np.asarray(losses) == k].mean() for k in knots])
-    worse = knots > median
-    # ranks stretch as well as shrink: a bad tail is only ever pulled in
-    z[worse] = np.minimum(z[worse], np.maximum(by_knot[worse], 0.0) + 1e-3 * np.arange(1, worse.sum() + 1))
-    z = np.maximum.accumulate(z + 1e-12 * np.arange(len(z)))
+    far = np.maximum(z - _FAR, 0.0)
+    z = np.where(far > 0, _FAR + far / (1 + far / _FAR), z)
+    z = z + 1e-9 * np.arange(len(z))  # knots that a double can no longer tell apart stay in order
     weights = counts / counts.sum()
     centre = float(weights @ z)
     size = float(np.sqrt(weights @ (z - centre) ** 2))

@@ -23,7 +23,8 @@ def open_tool(card: TaskCard, tool: "Tool | Callable[..., Any] | None" = None) -
         if isinstance(tool, Tool):
             chosen: Tool = tool
         elif callable(tool):
-            chosen = FunctionTool(tool, metrics=[m.name for m in card.metrics])
+            extra = [c.metric for c in card.constraints]
+            chosen = FunctionTool(tool, metrics=[m.name for m in card.metrics], extra_names=extra)
         elif card.tool is None:
             raise ToolError(
                 f"the card {card.name!r} names no tool",

@@ -1,0 +1,32 @@
+"""Starting points and the space in the words of other optimizers: one file each, `to` for their text."""
+
+from collections.abc import Iterable
+from importlib import import_module
+
+from tunewright.card import TaskCard
+from tunewright.errors import TunerError, did_you_mean
+from tunewright.points import Point
+
+TARGETS = {"json": "plain", "optuna": "optuna", "sklearn": "sklearn"}
+"""Target -> the module here that writes for it."""
+
+
+def check_target(name: str) -> None:
+    """Raise `TunerError` with a list of the targets when there is none of that name."""
+    if name not in TARGETS:
+        raise TunerError(
+            f"there is no export to {name!r}", f"{did_you_mean(name, TARGETS)}the targets are {', '.join(TARGETS)}"
+        )
+
+
+def to(name: str, points: Iterable[Point], card: TaskCard) -> str:
+    """The points and the space as text for a target: a Python file that runs, or JSON.
+
+    Where the target has no form for the space, the text holds the points and says what is missing and why.
+
+    Raises:
+        TunerError: an unknown target.
+    """
+    check_target(name)
+    module = import_module(f"tunewright.export.{TARGETS[name]}")
+    return str(module.text(list(points), card))
