@@ -14,6 +14,8 @@ for level, names in enumerate(
     [
         "errors redact",
         "relations",
+        "parameter",
+        "numeric",
         "parameters",
         "space render",
         "llm hardware lease environment distributions schema",
