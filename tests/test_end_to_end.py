@@ -90,9 +90,10 @@ BAD_REPLIES: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", BAD_REPLIES)
-def test_whatever_a_model_says_the_study_ends_as_planned(name: str, tmp_path: Path) -> None:
-    tuner, _ = study_with(openai_chat, lambda body: BAD_REPLIES[name], tmp_path, trials=7)
+def test_whatever_a_model_says_the_study_ends_as_planned(name: str, backend: Any, tmp_path: Path) -> None:
+    tuner, _ = study_with(backend, lambda body: BAD_REPLIES[name], tmp_path, trials=7)
     trials = tuner.result().trials
     assert [t.status for t in trials] == ["done"] * 7
     assert not any(t.source == "llm" for t in trials)

@@ -1,0 +1,60 @@
+"""What a person sees while a run goes on, on a real pseudo-terminal."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from quick import card_file
+
+from tunewright.events import Silenced, Stopped
+from tunewright.live import JsonLines, PlainLines
+
+
+def on_a_terminal(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code of the command and all that it drew, without control sequences."""
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "150", "LINES": "50"}
+    command = [sys.executable, "-m", "tunewright.cli", *arguments]
+    drawn = b""
+    with subprocess.Popen(command, cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        while True:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # the other side was closed: Linux says so with an error
+                break
+            if not chunk:
+                break
+            drawn += chunk
+    os.close(ours)
+    return process.returncode, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn.decode())
+
+
+def test_a_terminal_shows_a_live_table_with_the_best_and_what_is_left(tmp_path: Path) -> None:
+    card_file(tmp_path, seconds=0.6)
+    code, drawn = on_a_terminal(tmp_path, "run", "tune.yaml", "--model", "none", "--trials", "3")
+    assert code == 0, drawn
+    assert "running" in drawn  # the table was drawn while a trial ran
+    assert "3 of 3 trials" in drawn
+    assert re.search(r"best loss [\d.]+ \(trial \d, (default|sobol)\)", drawn)
+    assert "stopped: all 3 trials" in drawn
+    assert "What each source did" in drawn
+
+
+def test_plain_lines_say_when_the_model_is_no_longer_asked(capsys) -> None:
+    from toy import card
+
+    PlainLines(card(), 3).show([Silenced("the budget is spent"), Stopped("all done", "trials")])
+    assert capsys.readouterr().out.splitlines() == [
+        "the surrogate goes on alone: the budget is spent",
+        "stopped: all done",
+    ]
+
+
+def test_json_lines_are_json(capsys) -> None:
+    JsonLines().show([Stopped("all done", "trials")])
+    assert json.loads(capsys.readouterr().out) == {"event": "stopped", "reason": "all done", "kind": "trials"}
