@@ -157,8 +157,8 @@ def test_a_best_value_at_the_cliff_is_reached_without_falling_off_at_every_step(
 @pytest.mark.slow
 def test_it_beats_chance_by_a_margin() -> None:
     card = _card(SMOOTH)
-    own = [_lowest(_search(card, _quadratic, 20, seed)) for seed in range(3)]
-    chance = [min(map(_quadratic, SMOOTH.sample(20, seed))) for seed in range(3)]
+    own = [_lowest(_search(card, _quadratic, 25, seed)) for seed in range(3)]
+    chance = [min(map(_quadratic, SMOOTH.sample(25, seed))) for seed in range(3)]
     assert np.mean(own) < 0.1 * np.mean(chance)
 
 

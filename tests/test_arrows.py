@@ -28,7 +28,7 @@ for level, names in enumerate(
         "founding rows waiting",
         "ledger",
         "study",
-        "encoding targets gp export",
+        "encoding targets gp improvement export",
         "surrogate_success",
         "surrogate",
         "acquisition brief",

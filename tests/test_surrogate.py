@@ -12,7 +12,7 @@ import torch
 
 from tunewright.card import TaskCard
 from tunewright.space import Choice, Float, Int, Space
-from tunewright.surrogate import Surrogate, fit, log_expected_improvement
+from tunewright.surrogate import Surrogate, fit
 from tunewright.trial import Trial
 from tunewright_tools.base import Config, Outcome, Telemetry
 
@@ -240,23 +240,6 @@ def test_no_configuration_is_no_number() -> None:
     surrogate = _fit(_trials(6))
     for answer in (surrogate.predict([]).mean, surrogate.log_acquisition([]), surrogate.p_success([])):
         assert answer.shape == (0,)
-
-
-def test_log_expected_improvement_agrees_with_botorch_and_never_underflows() -> None:
-    from botorch.acquisition.analytic import _log_ei_helper
-
-    u = torch.tensor([-1e6, -300.0, -40.0, -5.0, -1.0, -0.5, 0.0, 3.0, 50.0], dtype=torch.double)
-    std = torch.full_like(u, 0.7)
-    ours = log_expected_improvement(torch.zeros_like(u), std, u * std)
-    torch.testing.assert_close(ours, _log_ei_helper(u) + std.log(), rtol=1e-6, atol=1e-6)
-
-
-def test_log_expected_improvement_has_a_gradient_everywhere() -> None:
-    mean = torch.tensor([-60.0, -1.0, 0.0, 1.0, 60.0, 1e5], dtype=torch.double, requires_grad=True)
-    one, zero = torch.ones(6, dtype=torch.double), torch.zeros(6, dtype=torch.double)
-    (gradient,) = torch.autograd.grad(log_expected_improvement(mean, one, zero).sum(), mean)
-    assert bool(torch.isfinite(gradient).all())
-    assert bool((gradient < 0).all())
 
 
 def test_nothing_warns() -> None:

@@ -25,6 +25,7 @@ from tunewright import gp
 from tunewright.card import TaskCard
 from tunewright.encoding import Encoding
 from tunewright.gp import Fitted, Prior, Shape
+from tunewright.improvement import log_expected_improvement, margin
 from tunewright.surrogate_success import Success, fit_success
 from tunewright.targets import Scale, scale
 from tunewright.trial import Trial
@@ -63,22 +64,6 @@ class _Bounded:
     bound: float
 
 
-def log_expected_improvement(mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
-    """Log E[max(best - z, 0)] for z ~ N(mean, std**2), without underflow; any broadcastable shapes.
-
-    Ament et al. 2023 (arXiv 2310.20708), eq. 9 and appendix A.1.
-    """
-    u = (best - mean) / std
-    near = u.clamp_min(-1.0)
-    plain = (torch.exp(-0.5 * near * near) / math.sqrt(2 * math.pi) + near * torch.special.ndtr(near)).log()
-    far = u.clamp_max(-1.0)
-    # phi(u) + u Phi(u) = phi(u) (1 - |u| sqrt(pi / 2) erfcx(|u| / sqrt 2)); the bracket tends to 1 / u**2
-    bracket = 1 + far * math.sqrt(math.pi / 2) * torch.special.erfcx(-far / math.sqrt(2.0))
-    bracket = torch.where(far < -1e4, 1 / far**2, bracket.clamp_min(1e-300))
-    tail = -0.5 * far * far - 0.5 * math.log(2 * math.pi) + bracket.log()
-    return torch.where(u > -1.0, plain, tail) + std.log()
-
-
 class Surrogate:
     """What the results so far say; made by `fit`.
 
@@ -115,6 +100,7 @@ class Surrogate:
         self._feasible = feasible
         self._pending = value
         self._best = self._incumbent_of(value)
+        self._margin = margin(value.y.numpy()[feasible])
 
     def _incumbent_of(self, model: Fitted) -> Tensor | None:
         """`best`, shape (S,); None while no trial is feasible. Pending rows count at their posterior mean."""
@@ -190,7 +176,8 @@ class Surrogate:
             total = total + holds.logsumexp(0) - math.log(b.model.members)
         if self._best is not None:
             mean, variance = self._pending.posterior(X)
-            ei = log_expected_improvement(mean, variance.sqrt(), self._best.unsqueeze(-1))
+            target = self._best.unsqueeze(-1) - self._margin
+            ei = log_expected_improvement(mean, variance.sqrt(), target)
             total = total + ei.logsumexp(0) - math.log(self._pending.members)
         return total
 

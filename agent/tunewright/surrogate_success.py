@@ -86,9 +86,10 @@ class _Weights:
 class _Classifier:
     """P(success) by Laplace's approximation, averaged over a few covariances by their evidence.
 
-    Rasmussen & Williams 2006, algorithm 3.1 and 3.2 with the logistic likelihood; the average over the latent value
-    by MacKay 1992, eq. 10. The covariance is that of piecewise linear functions of each column, plus a Matern 5/2
-    over all columns, plus linear functions of the log products, so that a limit on a product is learned from few runs.
+    Rasmussen & Williams 2006, algorithms 3.1 and 3.2 with the logistic likelihood; the average over the latent value
+    by MacKay 1992 (The evidence framework applied to classification networks). The covariance is that of piecewise
+    linear functions of each column, plus a Matern 5/2 over all columns, plus linear functions of the log products, so
+    that a limit on a product is learned from few runs. Some of the covariances let one parameter decide by itself.
     """
 
     def __init__(self, F: Array, success: NDArray[np.bool_], groups: NDArray[np.int_]) -> None:
