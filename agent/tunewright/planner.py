@@ -9,7 +9,7 @@ import threading
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from tunewright.brief import BEST, FEW, Brief, FateBrief, brief
@@ -74,12 +74,10 @@ class Decision:
 class _View:
     """The record as one decision sees it."""
 
-    number: int
-    trials: tuple[Trial, ...]
     surrogate: "Surrogate | None"
     own: Config | None
     """The surrogate's own next point."""
-    taken: frozenset[str] = field(default_factory=frozenset)
+    taken: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -340,17 +338,17 @@ class Planner:
     def _view(self, number: int, trials: tuple[Trial, ...]) -> _View:
         taken = self._taken(trials)
         if sum(t.done for t in trials) < 2 or len(trials) < INITIAL:
-            return _View(number, trials, None, None, taken)
+            return _View(None, None, taken)
         from tunewright.acquisition import suggest
         from tunewright.surrogate import fit
 
         surrogate = fit(self.card, trials, seed=self._seed(number, "fit"))
         if surrogate is None:
-            return _View(number, trials, None, None, taken)
+            return _View(None, None, taken)
         own = suggest(surrogate, self.card, trials, n=1, seed=self._seed(number, "suggest"))
         if not own:
             raise _exhausted()
-        return _View(number, trials, surrogate, own[0].config, taken)
+        return _View(surrogate, own[0].config, taken)
 
     def _seed(self, number: int, purpose: str) -> int:
         return int(self._rng(number, purpose).integers(2**31))

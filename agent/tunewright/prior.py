@@ -25,6 +25,7 @@ def candidates(space: Space, prior: Prior, n: int, rng: "np.random.Generator") -
         if p.name not in prior:
             continue
         view = prior[p.name]
+        # an interval may be stated past the bounds; only its part inside them says how wide to draw
         inside = [min(max(view[key], p.low), p.high) for key in ("guess", "low", "high")]  # type: ignore[attr-defined]
         centre, low, high = p.to_unit([p.round(v) for v in inside])
         spread = max((high - low) / _WIDTH_80, _NARROWEST)

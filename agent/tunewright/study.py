@@ -449,7 +449,7 @@ class Study:
                     continue  # `finish` says so, to whoever has the outcome
 
     def sweep(self) -> list[Trial]:
-        """The trials whose worker is gone, closed as `lost`; `queue` has a re-run of each, up to three runs in all."""
+        """The trials whose worker is gone, closed as `lost`; `queue` has a re-run of each, up to `ATTEMPTS`."""
         from optuna.trial import TrialState
 
         self._settle()

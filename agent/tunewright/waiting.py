@@ -7,8 +7,9 @@ from typing import Any
 from tunewright.trial import Interval, Proposal, Source, Trial
 from tunewright_tools.base import Config
 
-ATTEMPTS = 3
-"""How often a configuration whose worker is lost is run in all."""
+ATTEMPTS = 10
+"""How often a configuration whose worker is lost is run in all: a machine may go down several times during one long
+trial, but a trial that takes the machine down with it must end."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ All search the same scales: a logit parameter is handed over as its logit, a log
 """
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -30,7 +31,7 @@ class Searcher(Protocol):
         """What a record of the run should keep beside configurations and scores."""
 
 
-class Peer:
+class Peer(ABC):
     """What all peers share: they serve the initial design, then ask their optimizer.
 
     Args:
@@ -50,15 +51,16 @@ class Peer:
         self.asked += 1
         return self._design[self.asked - 1] if self.asked <= len(self._design) else self.next()
 
+    @abstractmethod
     def tell(self, config: Config, score: float | None) -> None:
-        raise NotImplementedError
+        """Take the score; None is a failed fit."""
 
+    @abstractmethod
     def next(self) -> Config:
         """The optimizer's own next configuration."""
-        raise NotImplementedError
 
-    def close(self) -> None:
-        pass
+    def close(self) -> None:  # noqa: B027 (most peers hold nothing)
+        """Let go of what the peer holds open."""
 
     def notes(self) -> dict[str, Any]:
         return {}
