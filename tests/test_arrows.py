@@ -16,7 +16,7 @@ for level, names in enumerate(
         "relations",
         "parameter",
         "numeric",
-        "parameters",
+        "parameters held",
         "space render",
         "llm hardware lease environment distributions schema",
         "card_parts card_yaml",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
 from tunewright.parameters import Choice, Parameter, Scalar
+from tunewright.space import Space
 from tunewright.textbook import View
 from tunewright.trial import Trial
 
@@ -214,14 +215,17 @@ def _task(card: TaskCard) -> TaskBrief:
 
 
 def _space(card: TaskCard) -> SpaceBrief:
-    return SpaceBrief(tuple(_parameter(p) for p in card.space), tuple(r.text for r in card.space.relations))
+    return SpaceBrief(tuple(_parameter(card.space, p) for p in card.space), tuple(r.text for r in card.space.relations))
 
 
-def _parameter(p: Parameter) -> ParameterBrief:
+def _parameter(space: Space, p: Parameter) -> ParameterBrief:
     scale = "log" if getattr(p, "log", False) else "logit" if getattr(p, "logit", False) else ""
-    accepts = p.accepts() + (f" in steps of {p.step:g}" if getattr(p, "step", None) else "")  # type: ignore[attr-defined]
+    steps = f" in steps of {p.step:g}" if getattr(p, "step", None) and p.name not in space.held else ""  # type: ignore[attr-defined]
+    accepts = space.accepts(p.name) + steps
     when = " and ".join(f"{parent} is {' or '.join(str(v) for v in values)}" for parent, values in p.when.items())
-    return ParameterBrief(p.name, accepts, scale, p.unit, p.start, p.assumed, when, p.about.rstrip("."))
+    return ParameterBrief(
+        p.name, accepts, scale, p.unit, space.hold({p.name: p.start})[p.name], p.assumed, when, p.about.rstrip(".")
+    )
 
 
 def _history(card: TaskCard, trials: Sequence[Trial], most: int) -> HistoryBrief:

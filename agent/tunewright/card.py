@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "Constraint", "HardwareCard", "Metric", "Stop", "TaskCard", "ToolCard"]
 
-_INPUTS = ("metric", "direction", "relations")  # keys of the card that end up in another field
+_INPUTS = ("metric", "direction", "relations", "held")  # keys of the card that end up in another field
 
 
 class TaskCard(Part):
@@ -45,6 +45,7 @@ class TaskCard(Part):
         direction: `minimize` or `maximize`, for the short form.
         relations: statements that every configuration fulfils, such as "width % heads == 0"; they join those of
             the space.
+        held: parameter -> the value, or the values, that new configurations keep to, such as {"batch": 64}.
         space: a `Space`, a list of parameters, a mapping of names to parameters, or what `Space.to_json` wrote.
         hardware: stated in place of what is seen on this machine.
         goal, name, metrics, constraints, derived, tool, budget, stop, start, known, best_of_curve: as below.
@@ -90,6 +91,7 @@ class TaskCard(Part):
         metrics: Sequence[Metric | Mapping[str, str]] | None = None,
         constraints: Sequence[str | Constraint] | None = None,
         relations: Sequence[str] | None = None,
+        held: Mapping[str, Any] | None = None,
         derived: Mapping[str, Mapping[str, float]] | None = None,
         tool: ToolCard | Mapping[str, Any] | None = None,
         budget: Budget | Mapping[str, Any] | None = None,
@@ -114,7 +116,7 @@ class TaskCard(Part):
             super().__init__(
                 goal=goal.strip(),
                 name=slug(goal) if name is None else checked_name(name, goal),
-                space=read_space(space, relations),
+                space=read_space(space, relations, held),
                 metrics=read_metrics(metrics, metric, direction),
                 constraints=read_constraints(constraints),
                 derived=read_derived(derived),

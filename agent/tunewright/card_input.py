@@ -34,15 +34,18 @@ def checked_name(name: Any, goal: str) -> str:
     return name
 
 
-def read_space(space: Any, relations: Any) -> Space:
-    """The space, with the card's relations joined; raises `SpaceError` placed at the key to blame."""
+def read_space(space: Any, relations: Any, held: Any) -> Space:
+    """The space with the card's relations and held values; raises `SpaceError` placed at the key to blame."""
     made = space if isinstance(space, Space) else _parsed_space(space)
     for i, text in enumerate(items(relations, "relations")):
         try:
             made = made.with_relations([text])
         except SpaceError as e:
             raise e.at("relations", i) from None
-    return made
+    try:
+        return made if held is None else made.with_held(held)
+    except SpaceError as e:
+        raise e.at("held") from None
 
 
 def _parsed_space(space: Any) -> Space:
@@ -52,13 +55,14 @@ def _parsed_space(space: Any) -> Space:
             "list the parameters: space: [{name: lr, type: float, low: 1e-5, high: 0.1, log: true}]",
         ).at("space")
     relations: Any = []
+    held: Any = None
     entries: list[tuple[tuple[str | int, ...], Any]]
     if isinstance(space, Mapping) and isinstance(space.get("parameters"), Sequence):
         try:
-            refuse_unknown(space, ["parameters", "relations"])
+            refuse_unknown(space, ["parameters", "relations", "held"])
         except CardError as e:
             raise e.at("space") from None
-        relations = space.get("relations", [])
+        relations, held = space.get("relations", []), space.get("held")
         entries = [(("space", "parameters", i), p) for i, p in enumerate(items(space["parameters"], "space"))]
     elif isinstance(space, Mapping):
         entries = [(("space", name), _named(name, p)) for name, p in space.items()]
@@ -66,7 +70,7 @@ def _parsed_space(space: Any) -> Space:
         entries = [(("space", i), p) for i, p in enumerate(space)]
     parameters = [_parameter(p, path) for path, p in entries]
     try:
-        made = Space(*parameters)
+        made = Space(*parameters, held=held)
     except SpaceError as e:
         raise e.at("space") from None
     for i, text in enumerate(items(relations, "space", "relations")):

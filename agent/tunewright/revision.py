@@ -16,15 +16,15 @@ _BOUNDS = ("low", "high")
 def check_card(old: TaskCard, new: TaskCard) -> None:
     """Raise `StudyError` unless trials recorded under the old card mean the same under the new one.
 
-    Bounds, relations, defaults, texts, constraints, budget, tool and goal may change; parameters, their kind, scale,
-    grid, choices and conditions, and the metrics, may not.
+    Bounds, relations, held values, defaults, texts, constraints, budget, tool and goal may change; parameters, their
+    kind, scale, grid, choices and conditions, and the metrics, may not.
     """
     found = [*_metric_differences(old, new), *_space_differences(old.space, new.space)]
     if found:
         raise StudyError(
             f"study {new.name!r} is on record with another card: {'; '.join(found)}",
-            "a study may change its bounds, relations, defaults, constraints, budget and texts; for anything else give "
-            "the card another `name`, and it becomes a study of its own",
+            "a study may change its bounds, relations, held values, defaults, constraints, budget and texts; for "
+            "anything else give the card another `name`, and it becomes a study of its own",
         )
 
 
@@ -34,7 +34,8 @@ def same_region(old: Space, new: Space) -> bool:
 
 
 def _region(space: Space) -> Any:
-    return {p.name: [getattr(p, b, None) for b in _BOUNDS] for p in space}, {r.text for r in space.relations}
+    bounds = {p.name: [getattr(p, b, None) for b in _BOUNDS] for p in space}
+    return bounds, {r.text for r in space.relations}, {name: held.values for name, held in space.held.items()}
 
 
 def _metric_differences(old: TaskCard, new: TaskCard) -> Iterator[str]:

@@ -23,7 +23,8 @@ def config_schema(space: Space) -> dict[str, Any]:
     """One configuration; a parameter that can be inactive may be null, which means absent."""
     properties: dict[str, Any] = {}
     for p in space:
-        properties[p.name] = {"anyOf": [_value(p), {"type": "null"}]} if p.when else _value(p)
+        value = {"enum": list(space.held[p.name].values)} if p.name in space.held else _value(p)
+        properties[p.name] = {"anyOf": [value, {"type": "null"}]} if p.when else value
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 

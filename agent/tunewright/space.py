@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import SpaceError, did_you_mean
+from tunewright.held import Held, plain, read_held
 from tunewright.parameters import Choice, Float, Int, Parameter
 from tunewright.relations import Relation
 from tunewright_tools.base import Config
@@ -51,13 +52,16 @@ class Space:
     Args:
         parameters: `Float`, `Int` and `Choice`, in the order in which people should read them.
         relations: statements that every configuration fulfils, such as "width % heads == 0".
+        held: parameter -> the value, or the values, that new configurations keep to.
 
     Raises:
         SpaceError: double names, a condition on an unknown parent or value, a ring of conditions,
-            a relation over unknown names.
+            a relation over unknown names, a held value that its parameter does not take.
     """
 
-    def __init__(self, *parameters: Parameter, relations: Iterable[str] = ()) -> None:
+    def __init__(
+        self, *parameters: Parameter, relations: Iterable[str] = (), held: Mapping[str, Any] | None = None
+    ) -> None:
         if not parameters:
             raise SpaceError("the space has no parameters", "add at least one Float, Int or Choice")
         for p in parameters:
@@ -79,6 +83,7 @@ class Space:
                 raise SpaceError(
                     f"relation {relation.text!r} names {unknown[0]!r}", f"the parameters are {', '.join(self.names)}"
                 )
+        self.held: dict[str, Held] = read_held(self._by_name, held or {})
 
     def _parents_first(self) -> tuple[str, ...]:
         for p in self.parameters:
@@ -132,7 +137,13 @@ class Space:
         for text in relations:
             if text not in texts:
                 texts.append(text)
-        return Space(*self.parameters, relations=texts)
+        return Space(*self.parameters, relations=texts, held=plain(self.held.values()))
+
+    def with_held(self, held: Mapping[str, Any]) -> "Space":
+        """The same space with parameters held at a value or to a list of values; None lets one go again."""
+        merged = {**plain(self.held.values()), **held}
+        kept = {name: values for name, values in merged.items() if values is not None or name not in self}
+        return Space(*self.parameters, relations=[r.text for r in self.relations], held=kept)
 
     # -- one configuration ---------------------------------------------------------------------------------------
 
@@ -162,11 +173,13 @@ class Space:
         for name in active:
             p = self._by_name[name]
             if config.get(name) is None:
-                faults.append(Fault(name, None, f"{name} is missing; it takes {p.accepts()}"))
+                faults.append(Fault(name, None, f"{name} is missing; it takes {self.accepts(name)}"))
                 continue
             fault = p.fault(config[name])
             if fault:
                 faults.append(Fault(name, config[name], f"{name} = {config[name]!r} {fault}"))
+            elif name in self.held and not self.held[name].allows(config[name]):
+                faults.append(Fault(name, config[name], f"{name} = {config[name]!r}, but it is {self.accepts(name)}"))
             else:
                 kept[name] = p.round(config[name])
         if not faults:
@@ -178,13 +191,21 @@ class Space:
         ignored = tuple(name for name in config if name not in active and config[name] is not None)
         return Checked(kept, tuple(faults), ignored)
 
+    def accepts(self, name: str) -> str:
+        """What a new configuration may give a parameter, in words."""
+        return self.held[name].text() if name in self.held else self._by_name[name].accepts()
+
     def key(self, config: Mapping[str, Any]) -> str:
         """An identity: two configurations with the same key are the same after rounding to the digits that matter."""
         return json.dumps({name: self._by_name[name].tidy(config[name]) for name in self.active(config)})
 
     def default(self) -> Config:
         """The configuration of trial 0: stated defaults, else the middle of each scale. It may break a relation."""
-        return self._only_active({p.name: p.start for p in self.parameters})
+        return self._only_active(self.hold({p.name: p.start for p in self.parameters}))
+
+    def hold(self, config: Mapping[str, Any]) -> Config:
+        """The configuration with held parameters at a value that they are held to."""
+        return {name: self.held[name].start(v) if name in self.held else v for name, v in config.items()}
 
     def _only_active(self, config: Config) -> Config:
         return {name: config[name] for name in self.active(config)}
@@ -200,11 +221,14 @@ class Space:
         return np.stack(columns, axis=1) if configs else np.zeros((0, len(self)))
 
     def from_unit(self, units: "NDArray[np.float64]") -> list[Config]:
-        """Configurations at positions in the unit cube, shape (n, d). Relations are not looked at."""
+        """Configurations at positions in the unit cube, shape (n, d), held values kept. Relations are not looked at."""
         import numpy as np
 
         u = np.asarray(units, dtype=float)
-        columns = [p.from_unit(u[:, j]) for j, p in enumerate(self.parameters)]
+        columns = [
+            self.held[p.name].nearest(u[:, j]) if p.name in self.held else p.from_unit(u[:, j])
+            for j, p in enumerate(self.parameters)
+        ]
         full = [dict(zip(self.names, row, strict=True)) for row in zip(*columns, strict=True)]
         return [self._only_active(config) for config in full] if self.conditional else full
 
@@ -254,6 +278,8 @@ class Space:
         record: dict[str, Any] = {"parameters": [p.to_json() for p in self.parameters]}
         if self.relations:
             record["relations"] = [r.text for r in self.relations]
+        if self.held:
+            record["held"] = plain(self.held.values())
         return record
 
     @classmethod
@@ -265,7 +291,8 @@ class Space:
         """
         if not isinstance(record, Mapping) or not isinstance(record.get("parameters"), list | tuple):
             raise SpaceError("the space is not a mapping with a list of parameters", "give what Space.to_json wrote")
-        return cls(*(parameter_from_json(p) for p in record["parameters"]), relations=record.get("relations", ()))
+        parameters = [parameter_from_json(p) for p in record["parameters"]]
+        return cls(*parameters, relations=record.get("relations", ()), held=record.get("held"))
 
 
 def parameter_from_json(record: Mapping[str, Any]) -> Parameter:

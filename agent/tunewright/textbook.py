@@ -232,7 +232,7 @@ def points(card: TaskCard, n: int, seed: int) -> list[Config]:
     import numpy as np
 
     space, known = card.space, views(card)
-    guess = {p.name: known[p.name].guess if p.name in known else p.start for p in space}
+    guess = space.hold({p.name: known[p.name].guess if p.name in known else p.start for p in space})
     wanted = space.check(guess)
     picked = [] if wanted.faults else [wanted.config]
     if len(picked) == n:
@@ -270,7 +270,7 @@ def _pool(space: Space, known: dict[str, View], size: int, seed: int) -> dict[st
         units = engine.random(1 << (size - 1).bit_length())
         columns = [_column(p, known.get(p.name), units[:, j]) for j, p in enumerate(space)]
         for row in zip(*columns, strict=True):
-            checked = space.check(dict(zip(space.names, row, strict=True)))
+            checked = space.check(space.hold(dict(zip(space.names, row, strict=True))))
             if not checked.faults:
                 found.setdefault(space.key(checked.config), checked.config)
             if len(found) == size:
