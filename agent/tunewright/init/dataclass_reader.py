@@ -1,0 +1,205 @@
+"""Options that are the fields of a dataclass, where the script hands the class to something that makes flags of it."""
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tunewright.init.annotations import shape
+from tunewright.init.options import SWITCH, option, passed, two_forms
+from tunewright.init.reading import Option, Source, Unread
+from tunewright.init.syntax import MOST_OPTIONS, Module
+
+Style = Literal["flag", "tyro", "dotted", "hydra", "none"]
+_CALLS: dict[str, Style] = {
+    "HfArgumentParser": "flag",
+    "TrlParser": "flag",
+    "add_arguments": "flag",
+    "simple_parsing.parse": "flag",
+    "helpers.parse": "flag",
+    "tyro.cli": "tyro",
+    "pyrallis.parse": "dotted",
+    "pyrallis.wrap": "dotted",
+    "draccus.parse": "dotted",
+    "draccus.wrap": "dotted",
+    "OmegaConf.structured": "hydra",
+}
+_DEEPEST = 6
+NO_WAY_IN = "no argument leads to it; let the script read the file that TUNEWRIGHT_CONFIG names"
+
+
+@dataclass
+class Dataclasses:
+    """The fields of dataclasses that become options, in the order of the file."""
+
+    options: list[Option] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    classes: int = 0
+    """Classes looked into so far, each as often as it is named."""
+
+
+def read(module: Module) -> Dataclasses:
+    """The fields of each dataclass that the script hands to a parser; without one, all of them, held back."""
+    found = Dataclasses()
+    classes = [name for name, node in module.classes.items() if _is_dataclass(module, node)]
+    roots = _roots(module, classes, found)
+    inner = {told.nested for name in classes for told in _shapes(module, name)}
+    if not roots:
+        roots = {name: "none" for name in classes if name not in inner}
+    for name, style in roots.items():
+        _fields(module, name, style, "", 0, found)
+    return found
+
+
+def _is_dataclass(module: Module, node: ast.ClassDef) -> bool:
+    decorators = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
+    return any(module.called(d).split(".")[-1] in ("dataclass", "define", "frozen") for d in decorators)
+
+
+def _shapes(module: Module, name: str) -> list[Any]:
+    return [shape(module, s.annotation) for s in module.classes[name].body if isinstance(s, ast.AnnAssign)]
+
+
+def _roots(module: Module, classes: list[str], found: Dataclasses) -> dict[str, Style]:
+    """Class -> how its fields are passed, for each class that is handed to a parser, or stands for Hydra's config."""
+    roots: dict[str, Style] = {}
+    for call in module.calls:
+        full = module.called(call.func)
+        last = full.split(".")[-1]
+        if not full and isinstance(call.func, ast.Attribute):
+            last = call.func.attr
+        if last == "store" and any("hydra" in origin for origin in module.imported.values()):
+            node = module.keywords(call).get("node") or (call.args[1] if len(call.args) > 1 else None)
+            if isinstance(node, ast.Name) and node.id in classes and "group" not in module.keywords(call):
+                roots.setdefault(node.id, "hydra")
+            continue
+        style = _CALLS.get(".".join(full.split(".")[-2:])) or _CALLS.get(last)
+        if style is None:
+            continue
+        given = [*call.args, *module.keywords(call).values()]
+        for node in given:
+            for one in node.elts if isinstance(node, ast.Tuple | ast.List) else [node]:
+                if not isinstance(one, ast.Name):
+                    continue
+                if one.id in classes:
+                    roots.setdefault(one.id, style)
+                elif one.id in module.imported:
+                    found.unread.append(Unread(one.lineno, one.id, "another file defines it: its options are not seen"))
+    for function in module.functions.values():
+        for decorator in function.decorator_list:
+            call_ = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if module.called(call_) in ("pyrallis.wrap", "draccus.wrap"):
+                for argument in function.args.args:
+                    if isinstance(argument.annotation, ast.Name) and argument.annotation.id in classes:
+                        roots.setdefault(argument.annotation.id, "dotted")
+    return roots
+
+
+def _fields(module: Module, name: str, style: Style, prefix: str, depth: int, found: Dataclasses) -> None:
+    found.classes += 1
+    if depth > _DEEPEST or found.classes > MOST_OPTIONS or len(found.options) > MOST_OPTIONS:
+        if depth > _DEEPEST:
+            found.unread.append(Unread(module.classes[name].lineno, f"the class {name}", "it is nested too deeply"))
+        return
+    for base in module.classes[name].bases:
+        if isinstance(base, ast.Name) and base.id in module.imported:
+            found.unread.append(Unread(base.lineno, base.id, "another file defines it: its options are not seen"))
+        if isinstance(base, ast.Name) and base.id in module.classes and base.id != name:
+            _fields(module, base.id, style, prefix, depth + 1, found)
+    body = module.classes[name].body
+    for statement, after in zip(body, [*body[1:], None], strict=True):
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            continue
+        if statement.target.id.startswith("_"):
+            continue
+        told = shape(module, statement.annotation)
+        if told.nested in module.classes and told.nested != name and _is_dataclass(module, module.classes[told.nested]):
+            inner = f"{prefix}{statement.target.id}."
+            # a parser of plain flags puts the inner fields beside the outer ones
+            _fields(module, told.nested, style, "" if style == "flag" else inner, depth + 1, found)
+            continue
+        found.options.append(_option(module, statement, told, style, prefix, after))
+
+
+def _option(
+    module: Module,
+    statement: ast.AnnAssign,
+    told: Any,
+    style: Style,
+    prefix: str,
+    after: ast.stmt | None,
+) -> Option:
+    assert isinstance(statement.target, ast.Name)
+    name = statement.target.id
+    default, help, choices = _default(module, statement.value)
+    label, argument = _way_in(f"{prefix}{name}", style)
+    described: dict[str, Any] = {"kind": told.kind, "default": default, "argument": argument, "held": told.why}
+    if told.choices is not None or choices is not None:
+        described["choices"] = choices if choices is not None else told.choices
+    if style == "none":
+        described["held"] = NO_WAY_IN
+    elif style == "tyro" and told.kind == "bool":
+        dashed = label[2:].rpartition(".")
+        start, on = default, f"{dashed[0]}{dashed[1]}{dashed[2]}"
+        off = f"{dashed[0]}{dashed[1]}no-{dashed[2]}"
+        described["choices"], described["default"] = two_forms(on, off, start)
+        described |= {"kind": "text", "argument": "--{}"}
+        if not isinstance(default, bool):
+            described["held"] = SWITCH
+    source: Source = "hydra" if style == "hydra" else "dataclass"
+    return option(
+        label=label,
+        name="",
+        source=source,
+        line=statement.lineno,
+        help=help or _comment(module, statement, after),
+        required=statement.value is None,
+        **described,
+    )
+
+
+def _way_in(path: str, style: Style) -> tuple[str, str]:
+    """How a person names the field, and the argument that passes it."""
+    match style:
+        case "hydra":
+            return path, f"{path}={{}}"
+        case "none":
+            return path, ""
+        case "tyro":
+            flag = "--" + path.replace("_", "-")
+        case _:
+            flag = f"--{path}"
+    return flag, passed(flag)
+
+
+def _default(module: Module, node: ast.expr | None) -> tuple[Any, str, list[Any] | None]:
+    """Default, help and choices that the right-hand side of a field gives."""
+    if not isinstance(node, ast.Call):
+        return (module.value(node) if node is not None else None), "", None
+    keywords = module.keywords(node)
+    last = module.called(node.func).split(".")[-1]
+    default = module.value(keywords["default"]) if "default" in keywords else None
+    if "default" not in keywords:
+        positional = module.value(node.args[0]) if node.args and last not in ("field", "choice") else None
+        default = module.value(node) if "default_factory" in keywords else positional
+    listed = None
+    if last == "choice":
+        listed = [module.value(arg) for arg in node.args]
+    help_node = keywords.get("help")
+    metadata = keywords.get("metadata")
+    if isinstance(metadata, ast.Dict):
+        for key, value in zip(metadata.keys, metadata.values, strict=True):
+            if module.value(key) == "help":
+                help_node = value
+            elif module.value(key) == "choices":
+                values = module.value(value)
+                listed = values if isinstance(values, list) else []
+    return default, module.text_of(help_node), listed
+
+
+def _comment(module: Module, statement: ast.AnnAssign, after: ast.stmt | None) -> str:
+    """The words beside a field: the string below it, or the comment behind it or above it."""
+    match after:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return text
+    above = module.rows[statement.lineno - 2].strip() if statement.lineno >= 2 else ""
+    return module.behind(statement) or (above.lstrip("#: ") if above.startswith("#") else "")
