@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
+from tunewright.dataset import Dataset
+from tunewright.derived import formula
 from tunewright.parameters import Choice, Parameter, Scalar
 from tunewright.space import Space
 from tunewright.textbook import View
@@ -32,6 +34,7 @@ class ParameterBrief:
     assumed: bool
     when: str
     about: str
+    usual: "TextbookBrief | None" = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ class TaskBrief:
     hardware: str
     known: tuple[str, ...]
     derived: dict[str, str]
+    model: str = ""
+    """What is trained."""
+    data: Dataset | None = None
+    """What the card lets be told of the data."""
 
 
 @dataclass(frozen=True)
@@ -128,18 +135,23 @@ class BudgetBrief:
 
     trials_left: int | None
     seconds_per_trial: str
+    """What a trial usually takes."""
+    minutes_per_trial: str = ""
+    """The same as the card says it, while no run has."""
+    most_seconds: str = ""
+    """After which a trial is ended."""
+    most_gib: str = ""
+    """Of memory, above which a trial is ended."""
 
 
 @dataclass(frozen=True)
 class TextbookBrief:
     """The textbook on one parameter: an interval, or for a choice the values that it knows, best bet first."""
 
-    name: str
     guess: Any
     low: Any
     high: Any
     allowed: tuple[Scalar, ...]
-    interacts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -152,7 +164,6 @@ class Brief:
     budget: BudgetBrief
     view: ViewBrief | None = None
     fates: tuple[FateBrief, ...] = ()
-    textbook: tuple[TextbookBrief, ...] = ()
 
 
 def short(value: float) -> float:
@@ -184,23 +195,15 @@ def brief(
     """
     return Brief(
         task=_task(card),
-        space=_space(card),
+        space=_space(card, textbook or {}),
         history=_history(card, trials, best),
-        budget=BudgetBrief(trials_left, _typical_seconds(trials)),
+        budget=_budget(card, trials, trials_left),
         view=_view(card, trials, surrogate, candidate) if surrogate else None,
         fates=tuple(fates),
-        textbook=tuple(
-            TextbookBrief(name, v.guess, v.low, v.high, v.allowed, v.entry.interacts)
-            for name, v in (textbook or {}).items()
-        ),
     )
 
 
 def _task(card: TaskCard) -> TaskBrief:
-    formulas = {
-        name: " * ".join(p if power == 1 else f"{p}^{power:g}" for p, power in powers.items())
-        for name, powers in card.derived.items()
-    }
     hardware = card.hardware
     parts = [f"{hardware.cpus} CPU cores", f"{hardware.memory_bytes / _GIB:.0f} GiB of memory"]
     parts += [f"{gpu.name} with {gpu.memory_bytes / _GIB:.0f} GiB" for gpu in hardware.gpus]
@@ -210,22 +213,27 @@ def _task(card: TaskCard) -> TaskBrief:
         constraints=tuple(c.text for c in card.constraints),
         hardware=", ".join(parts),
         known=tuple(card.known),
-        derived=formulas,
+        derived={name: formula(powers) for name, powers in card.derived.items()},
+        model=card.model,
+        data=card.data.told() if card.data else None,
     )
 
 
-def _space(card: TaskCard) -> SpaceBrief:
-    return SpaceBrief(tuple(_parameter(card.space, p) for p in card.space), tuple(r.text for r in card.space.relations))
+def _space(card: TaskCard, textbook: Mapping[str, View]) -> SpaceBrief:
+    parameters = tuple(_parameter(card.space, p, textbook.get(p.name)) for p in card.space)
+    return SpaceBrief(parameters, tuple(r.text for r in card.space.relations))
 
 
-def _parameter(space: Space, p: Parameter) -> ParameterBrief:
+def _parameter(space: Space, p: Parameter, view: View | None) -> ParameterBrief:
     scale = "log" if getattr(p, "log", False) else "logit" if getattr(p, "logit", False) else ""
     steps = f" in steps of {p.step:g}" if getattr(p, "step", None) and p.name not in space.held else ""  # type: ignore[attr-defined]
     accepts = space.accepts(p.name) + steps
     when = " and ".join(f"{parent} is {' or '.join(str(v) for v in values)}" for parent, values in p.when.items())
-    return ParameterBrief(
-        p.name, accepts, scale, p.unit, space.hold({p.name: p.start})[p.name], p.assumed, when, p.about.rstrip(".")
-    )
+    start = space.hold({p.name: p.start})[p.name]
+    usual = None
+    if view is not None and p.name not in space.held:
+        usual = TextbookBrief(view.guess, view.low, view.high, view.allowed)
+    return ParameterBrief(p.name, accepts, scale, p.unit, start, p.assumed, when, p.about.rstrip("."), usual)
 
 
 def _history(card: TaskCard, trials: Sequence[Trial], most: int) -> HistoryBrief:
@@ -266,6 +274,22 @@ def _trial(t: Trial) -> TrialBrief:
         margin=margin,
         detail=outcome.detail.split("\n", 1)[0] if outcome else "",
     )
+
+
+def _budget(card: TaskCard, trials: Sequence[Trial], trials_left: int | None) -> BudgetBrief:
+    seconds = _typical_seconds(trials)
+    limits = card.budget
+    return BudgetBrief(
+        trials_left,
+        seconds,
+        minutes_per_trial="" if seconds else _number(card.minutes_per_trial),
+        most_seconds=_number(limits.seconds_per_trial),
+        most_gib=_number(limits.memory_gb_per_trial),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 def _typical_seconds(trials: Sequence[Trial]) -> str:

@@ -130,6 +130,7 @@ class Proposer:
                 for i, (config, rationale) in enumerate(parsed.configs)
             ),
             prior=parsed.prior,
+            derived=parsed.derived,
             tokens_in=reply.tokens_in,
             tokens_out=reply.tokens_out,
             seconds=reply.seconds,

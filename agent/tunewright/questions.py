@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tunewright.brief import Brief
+from tunewright.derived import base_fault
 from tunewright.llm.base import Message
 from tunewright.parameters import Choice
 from tunewright.render import Rendered, render
@@ -12,6 +13,9 @@ from tunewright.schema import reply_schema
 from tunewright.space import Space
 
 Round = Literal["first_round", "propose"]
+
+_SHOWN = 2
+"""Parameters in the example of a configuration that a large model sees; it saw all of them above."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Asker:
     """Makes questions over one space.
 
     Args:
-        lean: for a small model: configurations alone, without reasons and without a prior.
+        lean: for a small model: configurations alone, without reasons, prior and derived quantities.
     """
 
     space: Space
@@ -44,7 +48,7 @@ class Asker:
         if round == "propose":
             variables |= {"view": brief.view, "fates": brief.fates}
         else:
-            variables |= {"ask_prior": self._prior(round), "textbook": brief.textbook}
+            variables |= {"ask_prior": self._prior(round), "ask_derived": self._derived(round)}
         rendered = render(round, n=n, shape=self._shape(round, n), **variables)
         messages = (Message("system", render("system").text), Message("user", rendered.text))
         return Question(round, rendered, messages, self._schema(round, n), n)
@@ -58,16 +62,31 @@ class Asker:
     def _prior(self, round: Round) -> bool:
         return not self.lean and round == "first_round" and any(not isinstance(p, Choice) for p in self.space)
 
+    def _derived(self, round: Round) -> bool:
+        usable = sum(base_fault(self.space, name) is None for name in self.space.names)
+        return not self.lean and round == "first_round" and usable >= 2
+
     def _schema(self, round: Round, n: int) -> dict[str, Any]:
-        return reply_schema(self.space, n, prior=self._prior(round), rationale=not self.lean)
+        return reply_schema(
+            self.space,
+            n,
+            prior=self._prior(round),
+            rationale=not self.lean,
+            derived=self._derived(round),
+            bounds=self.lean,  # a small model is held to them by a grammar; a large one reads them in the prompt
+        )
 
     def _shape(self, round: Round, n: int) -> str:
+        kinds = {p.name: "text" if isinstance(p, Choice) else "number" for p in self.space}
+        cut = not self.lean and len(kinds) > _SHOWN  # a small model needs to see every name
         numeric = [p.name for p in self.space if not isinstance(p, Choice)]
         return render(
             "shape",
-            example={p.name: "text" if isinstance(p, Choice) else "number" for p in self.space},
+            example=dict(list(kinds.items())[:_SHOWN]) if cut else kinds,
+            cut=cut,
             n=n,
             rationale=not self.lean,
             ask_prior=self._prior(round),
             prior_name=numeric[0] if numeric else "",
+            ask_derived=self._derived(round),
         ).text.strip()

@@ -42,6 +42,7 @@ def _environment() -> "jinja2.Environment":
         autoescape=False,  # the reader is a model, not a browser; `quoted` is the escape
     )
     environment.filters["quoted"] = quoted
+    environment.filters["percent"] = lambda share: f"{100 * share:.3g}%"
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     return environment
 

@@ -1,17 +1,29 @@
-"""What a model's reply proposes: configurations, a stated prior. A model's words are data; nothing here trusts them."""
+"""What a model's reply proposes: configurations, a stated prior, derived quantities.
+
+A model's words are data; nothing here trusts them.
+"""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tunewright.card import TaskCard
+from tunewright.derived import check_derived
+from tunewright.errors import CardError
 from tunewright.space import Space
 
 _LONGEST_TEXT = 300
 _MOST = 64
 _MOST_NAMES = 200
+_MOST_DERIVED = 8
+_LONGEST_NAME = 64
+_LARGEST_POWER = 10.0
 
 Prior = dict[str, dict[str, float]]
 """Parameter -> {guess, low, high}; low to high holds the best value with a chance of 80%."""
+Derived = dict[str, dict[str, float]]
+"""Name -> {parameter: power}: the product of the powers, as under `derived` on a card."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +33,8 @@ class Parsed:
     configs: tuple[tuple[dict[str, Any], str], ...] = ()
     """(configuration, rationale) in the model's order."""
     prior: Prior = field(default_factory=dict)
+    derived: dict[str, Any] = field(default_factory=dict)
+    """Name -> what was stated; `sound_derived` tells which of it makes sense."""
 
 
 def parse(data: Any, space: Space) -> Parsed:
@@ -40,7 +54,34 @@ def parse(data: Any, space: Space) -> Parsed:
     elif isinstance(data.get("configs"), list):
         shared = _text(data.get("rationale"))
         configs = [(_plain(item), shared) for item in data["configs"][:_MOST] if isinstance(item, dict)]
-    return Parsed(tuple(configs), _prior(data.get("prior"), space))
+    stated = data.get("derived")
+    derived = list(stated.items())[:_MOST_DERIVED] if isinstance(stated, dict) else []
+    named = {str(name)[:_LONGEST_NAME]: _plain(v) if isinstance(v, dict) else _text(str(v)) for name, v in derived}
+    return Parsed(tuple(configs), _prior(data.get("prior"), space), named)
+
+
+def sound_derived(stated: Mapping[str, Any], card: TaskCard) -> tuple[Derived, dict[str, str]]:
+    """Of the derived quantities of a reply: those that the card itself could hold, and of the others the reason."""
+    sound: Derived = {}
+    refused: dict[str, str] = {}
+    taken = {*card.derived, *(metric.name for metric in card.metrics)}
+    for name, powers in stated.items():
+        try:
+            read = _powers(name, powers)
+            check_derived({name: read}, card.space, taken)
+            sound[name] = read
+        except CardError as e:
+            refused[name] = e.message
+    return sound, refused
+
+
+def _powers(name: str, powers: Any) -> dict[str, float]:
+    if not isinstance(powers, dict):
+        raise CardError(f"derived quantity {name!r} is {powers!r}", "write {batch: 1, depth: 2}")
+    for parameter, power in powers.items():
+        if isinstance(power, bool) or not isinstance(power, int | float) or not abs(power) <= _LARGEST_POWER:
+            raise CardError(f"derived quantity {name!r}: the power of {parameter!r} is {power!r}", "at most 10")
+    return {parameter: float(power) for parameter, power in powers.items()}
 
 
 def _text(value: Any) -> str:

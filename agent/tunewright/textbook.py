@@ -5,7 +5,7 @@ The knowledge is data (`tunewright_prompts/textbook.yaml`), with sources; nothin
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -216,13 +216,16 @@ def _whole_values(parameter: Int, low: float, high: float) -> tuple[int, int] | 
 # -- points from the textbook alone ------------------------------------------------------------------------------------
 
 
-def points(card: TaskCard, n: int, seed: int) -> list[Config]:
+def points(card: TaskCard, n: int, seed: int, known: Mapping[str, View] | None = None) -> list[Config]:
     """At most n distinct configurations that fulfil the card's relations; fewer only where the space holds no more.
 
     The first has every recognised parameter at the textbook's guess and the others at their start value; where that
     breaks a relation, it is the valid configuration nearest to it. The rest are drawn from a scrambled Sobol sequence
     inside the usual intervals (unrecognised parameters: inside their bounds) and picked one by one as the draw that is
     farthest from all picked before (maximin).
+
+    Args:
+        known: what is recognised, and how; the textbook's own `views` of the card unless given.
 
     Raises:
         TunerError: n below 1; `SpaceError` where no draw fulfils the relations.
@@ -231,7 +234,7 @@ def points(card: TaskCard, n: int, seed: int) -> list[Config]:
         raise TunerError(f"{n} points were asked for", "ask for 1 or more")
     import numpy as np
 
-    space, known = card.space, views(card)
+    space, known = card.space, views(card) if known is None else known
     guess = space.hold({p.name: known[p.name].guess if p.name in known else p.start for p in space})
     wanted = space.check(guess)
     picked = [] if wanted.faults else [wanted.config]
@@ -260,7 +263,7 @@ def points(card: TaskCard, n: int, seed: int) -> list[Config]:
     return [configs[i] for i in order]
 
 
-def _pool(space: Space, known: dict[str, View], size: int, seed: int) -> dict[str, Config]:
+def _pool(space: Space, known: Mapping[str, View], size: int, seed: int) -> dict[str, Config]:
     """Valid configurations inside the usual intervals by their key, up to `size` of them."""
     from scipy.stats import qmc
 
@@ -289,7 +292,7 @@ def _column(parameter: Parameter, advice: View | None, units: "NDArray[np.float6
     return parameter.from_unit(low + units * (high - low))
 
 
-def _places(space: Space, known: dict[str, View], configs: Sequence[Config]) -> "NDArray[np.float64]":
+def _places(space: Space, known: Mapping[str, View], configs: Sequence[Config]) -> "NDArray[np.float64]":
     """Coordinates in which the usual interval of each parameter has length 1, and two choices lie 1 apart."""
     import numpy as np
 

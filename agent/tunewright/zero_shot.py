@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.brief import brief
 from tunewright.card import TaskCard
+from tunewright.dataset import Dataset
+from tunewright.derived import formula
 from tunewright.errors import SpaceError, TunerError
 from tunewright.ledger import Call, Ledger
 from tunewright.llm.base import Chat
@@ -13,7 +15,7 @@ from tunewright.llm.factory import open_chat
 from tunewright.parameters import Choice
 from tunewright.points import Point
 from tunewright.proposer import Proposer
-from tunewright.reply import Prior
+from tunewright.reply import Derived, Prior, sound_derived
 from tunewright.space import Space
 from tunewright.textbook import View, points, views
 from tunewright.textbook import prior as textbook_prior
@@ -33,6 +35,11 @@ class Points:
     """Parameter -> {guess, low, high} (80% interval); `prior_from` says of each whose view it is."""
     prior_from: Mapping[str, str] = field(default_factory=dict)
     """Parameter -> `llm` or `textbook`."""
+    derived: Derived = field(default_factory=dict)
+    """Products of powers of parameters that decide failure, as the model sees it: name -> {parameter: power}. They fit
+    under `derived` on a card."""
+    data: Dataset | None = None
+    """What the card knows of the data; of it the model was told what `context` lets be told."""
     refused: tuple[Refusal, ...] = ()
     """What the model proposed that could not be used, and why."""
     notes: tuple[str, ...] = ()
@@ -84,6 +91,8 @@ class Points:
             "points": [point.to_json() for point in self.items],
             "prior": self.prior,
             "prior_from": dict(self.prior_from),
+            "derived": self.derived,
+            "data": None if self.data is None else self.data.to_json(),
             "refused": refused,
             "notes": list(self.notes),
             "calls": self.calls,
@@ -104,10 +113,11 @@ class Points:
     def remarks(self) -> list[str]:
         """What was filled up, what was refused, what it took: lines for people."""
         refused = [f"refused: {r.proposal.config!r}: {r.verdict.reason}" for r in self.refused]
+        derived = [f"derived, says the model: {name} = {formula(powers)}" for name, powers in self.derived.items()]
         cost = "price unknown" if self.cost_usd is None else f"{self.cost_usd:.4f} USD"
         took = f"{self.tokens_in} tokens in, {self.tokens_out} out, {self.seconds:.1f} s, {cost}"
         asked = f"model: {self.calls} request{'s' * (self.calls != 1)}, {took}" if self.calls else "no model was asked"
-        return [*self.notes, *refused, asked]
+        return [*self.notes, *refused, *derived, asked]
 
     def to_optuna(self, study: "optuna.Study") -> None:
         """Put the points in line in an Optuna study: they are its next trials."""
@@ -124,18 +134,21 @@ def warmstart(
     base_url: str | None = None,
     prices: Any = None,
     seed: int = 0,
+    textbook: bool = True,
 ) -> Points:
     """Points to try first, n of them (fewer only where the space holds no more). Nothing is run or recorded.
 
     The model is asked once, or once more when nothing of its reply can be used; a small one (not `trusted_tools`) is
-    asked n times for one. What is missing comes from the textbook under its own source name, and `notes` says so.
+    asked n times for one. What is missing comes from the textbook or, beyond it, from the card's default and a
+    quasi-random sequence, each under its own source name, and `notes` says so.
 
     Args:
-        card: the task; it and the textbook's lines are all that reaches the model.
+        card: the task; it and the textbook's lines are all that reaches the model. Of its data, `Dataset.told`.
         model: "local", "openai/NAME", "PROVIDER/NAME", a `Chat`, or None for the textbook alone.
         base_url: of an OpenAI-compatible server.
         prices: a price table in place of ours.
         seed: of the request and of the draws.
+        textbook: False leaves the textbook out of prompt, points and prior.
 
     Raises:
         TunerError: n below 1; `ModelError` when the model cannot be asked; `SpaceError` when no valid configuration
@@ -144,7 +157,7 @@ def warmstart(
     if n < 1:
         raise TunerError(f"{n} points were asked for", "ask for 1 or more")
     chat = open_chat(model, base_url=base_url, prices=prices)
-    known = views(card)
+    known = views(card) if textbook else {}
     calls: list[Call] = []
     if chat is not None:
         try:
@@ -161,11 +174,18 @@ def warmstart(
         kept, told = _filled(card, kept, n, seed, known, asked=chat is not None)
         notes += told
     stated: Prior = {name: view for call in calls for name, view in call.prior.items()}
-    from_book = textbook_prior(card)
+    derived: Derived = {}
+    for call in calls:
+        sound, unsound = sound_derived(call.derived, card)
+        derived |= sound
+        notes += [f"left out: {_one_line(reason)}" for reason in unsound.values()]
+    from_book = textbook_prior(card) if textbook else {}
     return Points(
         items=tuple(_spread(card.space, kept)),
         prior={**from_book, **stated},
         prior_from={**dict.fromkeys(from_book, "textbook"), **dict.fromkeys(stated, "llm")},
+        derived=derived,
+        data=card.data,
         refused=tuple(refused),
         notes=tuple(notes),
         requests=tuple(calls),
@@ -238,7 +258,7 @@ def _filled(
     keys = {space.key(point.config) for point in kept}
     notes = [f"the model gave {len(kept)} usable point{'s' * (len(kept) != 1)} of {n}"] if asked else []
     try:
-        drawn = points(card, n + len(kept), seed)
+        drawn = points(card, n + len(kept), seed, known)
     except SpaceError as e:
         if not kept:
             raise
@@ -257,8 +277,8 @@ def _filled(
 
 _ORIGIN = {
     "textbook": "from the textbook (source: textbook)",
-    "default": "the card's default, as the textbook does not know these parameters (source: default)",
-    "sobol": "drawn evenly, beyond what the textbook knows (source: sobol)",
+    "default": "the card's default (source: default)",
+    "sobol": "drawn evenly from the space (source: sobol)",
 }
 
 
