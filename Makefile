@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all lint overhead clean
+.PHONY: demo test test-all test-exporters lint overhead clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt torch
-	$(BIN)/pip install -q -c constraints.txt -e '.[litellm,local,postgres,dashboard,bench,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[litellm,local,postgres,dashboard,chat,mcp,plots,bench,dev]'
 	$(BIN)/pip check
 	touch $@
 
@@ -30,6 +30,19 @@ test: lint
 test-all: lint
 	$(BIN)/tunewright setup-local
 	$(BIN)/pytest -n 2 -m 'not gpu or gpu'
+
+# the optimizers that points are written for, real and pinned, in an environment of their own
+EXPORTERS := .envs/exporters
+
+$(EXPORTERS)/.installed: pyproject.toml constraints.txt tests/exporters/requirements.txt
+	$(PYTHON) -m venv $(EXPORTERS)
+	$(EXPORTERS)/bin/pip install -q -c constraints.txt torch
+	$(EXPORTERS)/bin/pip install -q -c constraints.txt -e '.[dev,bench]' -r tests/exporters/requirements.txt
+	$(EXPORTERS)/bin/pip check
+	touch $@
+
+test-exporters: $(EXPORTERS)/.installed
+	$(EXPORTERS)/bin/pytest tests/exporters tests/test_export_examples.py
 
 overhead: $(STAMP)
 	$(BIN)/python benchmarks/overhead.py

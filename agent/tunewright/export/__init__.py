@@ -7,7 +7,19 @@ from tunewright.card import TaskCard
 from tunewright.errors import TunerError, did_you_mean
 from tunewright.points import Point
 
-TARGETS = {"json": "plain", "optuna": "optuna", "sklearn": "sklearn"}
+TARGETS = {
+    "json": "plain",
+    "optuna": "optuna",
+    "sklearn": "sklearn",
+    "ray": "ray",
+    "smac": "smac",
+    "ax": "ax",
+    "nevergrad": "nevergrad",
+    "hyperopt": "hyperopt",
+    "syne_tune": "syne_tune",
+    "skopt": "skopt",
+    "flaml": "flaml",
+}
 """Target -> the module here that writes for it."""
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tunewright.card import TaskCard
 from tunewright.distributions import distribution
 from tunewright.errors import SpaceError, StudyError
-from tunewright.export.common import left_out, listed, no_form, powers_of_two
+from tunewright.export.common import left_out, listed, no_form, no_held, page, parents_first, steps
 from tunewright.parameters import Choice, Float, Int, Parameter
 from tunewright.points import Point
 from tunewright.rows import CONSTRAINTS, in_optuna
@@ -87,6 +87,7 @@ def space(card: TaskCard) -> "dict[str, BaseDistribution]":
 
 def _check(space: Space) -> None:
     """Raise for what define-by-run code cannot say either."""
+    no_held("Optuna", space)
     for p in space:
         if isinstance(p, Float) and p.logit:
             raise no_form("Optuna", p.name, "a logit scale", f"FloatDistribution({p.low!r}, {p.high!r})")
@@ -100,8 +101,9 @@ def _check(space: Space) -> None:
 def _distribution(p: Parameter) -> "BaseDistribution":
     from optuna.distributions import CategoricalDistribution
 
-    if isinstance(p, Int) and p.rounding:
-        return CategoricalDistribution(powers_of_two(p))
+    values = steps("Optuna", p) if isinstance(p, Int) and p.rounding else None
+    if values is not None:
+        return CategoricalDistribution(values)
     return distribution(p)
 
 
@@ -112,7 +114,7 @@ def text(points: Sequence[Point], card: TaskCard) -> str:
         attributes = {"source": point.source, "rationale": point.rationale}
         lines.append(f"({point.config!r}, {attributes!r})")
     directions = [m.direction for m in card.metrics]
-    parts = [
+    return page(
         '"""Starting points for an Optuna study. Copy what you need, or import `study`."""',
         "import optuna",
         listed("points", lines),
@@ -120,8 +122,7 @@ def text(points: Sequence[Point], card: TaskCard) -> str:
         f"study = optuna.create_study(directions={directions!r})\n"
         "for config, attributes in points:\n"
         "    study.enqueue_trial(config, user_attrs=attributes, skip_if_exists=True)",
-    ]
-    return "\n\n".join(parts) + "\n"
+    )
 
 
 def _suggest(space: Space) -> str:
@@ -134,7 +135,7 @@ def _suggest(space: Space) -> str:
         '    """The configuration of a trial; a parameter that is not active is absent."""',
         "    config = {}",
     ]
-    for p in sorted(space, key=lambda p: _depth(space, p)):
+    for p in parents_first(space):
         indent = "    "
         if p.when:
             tests = [f"config.get({parent!r}) in {list(values)!r}" for parent, values in p.when.items()]
@@ -144,16 +145,12 @@ def _suggest(space: Space) -> str:
     return "\n".join([*lines, "    return config"])
 
 
-def _depth(space: Space, p: Parameter) -> int:
-    return max((1 + _depth(space, space[parent]) for parent in p.when), default=0)
-
-
 def _call(p: Parameter) -> str:
     match p:
         case Choice():
             return f"suggest_categorical({p.name!r}, {list(p.choices)!r})"
         case Int() if p.rounding:
-            return f"suggest_categorical({p.name!r}, {powers_of_two(p)!r})"
+            return f"suggest_categorical({p.name!r}, {steps('Optuna', p)!r})"
         case _:
             found: Any = _distribution(p)
             kind, plain = ("int", 1) if isinstance(p, Int) else ("float", None)

@@ -6,13 +6,13 @@ from typing import Any
 
 from tunewright.card import TaskCard
 from tunewright.errors import SpaceError
-from tunewright.export.common import left_out, listed, no_form, powers_of_two
+from tunewright.export.common import left_out, listed, no_form, no_relations, page, steps
 from tunewright.parameters import Choice, Float, Int, Parameter
 from tunewright.points import Point
 from tunewright.space import Space
 from tunewright_tools.base import Config
 
-_MOST_STEPS = 10_000
+_MOST_INTEGERS = 10_000
 _TARGET = "scikit-learn's randomized search"
 
 Law = tuple[str, tuple[Any, ...]]
@@ -48,22 +48,21 @@ def log_integers(low: int, high: int) -> Any:
 
 def text(points: Sequence[Point], card: TaskCard) -> str:
     """A Python file: `points` for a grid search, `space` for a randomized one."""
-    lines = [f"{config!r}" for config in grid(points)]
-    parts = [
-        '"""Starting points: GridSearchCV(estimator, points); after that RandomizedSearchCV(estimator, space)."""',
-        listed("points", lines),
-    ]
+    start = '"""Starting points: GridSearchCV(estimator, points); after that RandomizedSearchCV(estimator, space)."""'
+    given = listed("points", grid(points))
     try:
         found = _spaces(card.space)
     except SpaceError as e:
-        return "\n\n".join([*parts, left_out(e)]) + "\n"
+        return page(start, given, left_out(e))
     used = {name for laws in found for name, _ in laws.values()}
-    if scipy_names := sorted(used - {"list", "log_integers"}):
-        parts.insert(1, f"from scipy.stats import {', '.join(scipy_names)}")
-    if "log_integers" in used:
-        parts.append(inspect.getsource(log_integers).replace(" -> Any:", ":").rstrip())
-    parts.append(listed("space", [_dict_code(laws) for laws in found]))
-    return "\n\n".join(parts) + "\n"
+    scipy_names = sorted(used - {"list", "log_integers"})
+    return page(
+        start,
+        f"from scipy.stats import {', '.join(scipy_names)}" if scipy_names else "",
+        given,
+        inspect.getsource(log_integers).replace(" -> Any:", ":").rstrip() if "log_integers" in used else "",
+        listed("space", [_dict_code(laws) for laws in found]),
+    )
 
 
 def _dict_code(laws: dict[str, Law]) -> str:
@@ -85,8 +84,7 @@ def _frozen(law: Law) -> Any:
 
 
 def _spaces(space: Space) -> list[dict[str, Law]]:
-    for relation in space.relations:
-        raise no_form(_TARGET, " and ".join(relation.names), relation.text, "the points alone, which fulfil it")
+    no_relations(_TARGET, space, "the points alone, which fulfil it")
     return [
         {name: ("list", (fixed[name],)) if name in fixed else _law(space[name]) for name in space.active(fixed)}
         for fixed in _settings(space, {})
@@ -109,33 +107,20 @@ def _settings(space: Space, fixed: Config) -> Iterator[Config]:
 
 
 def _law(p: Parameter) -> Law:
+    values = p.choices if isinstance(p, Choice) else steps(_TARGET, p)
+    if values is not None:
+        return "list", tuple(values)
     match p:
-        case Choice():
-            return "list", tuple(p.choices)
-        case Int() if p.rounding:
-            return "list", tuple(powers_of_two(p))
-        case Int() if p.step is not None:
-            values = range(p.low, p.high + 1, p.step)
-            return "list", tuple(_few(p, values))
         case Int() if p.log:
-            if p.high - p.low > _MOST_STEPS:
+            if p.high - p.low > _MOST_INTEGERS:
                 raise no_form(_TARGET, p.name, f"{p.high - p.low + 1} integers on a log scale", "a loguniform Float")
             return "log_integers", (p.low, p.high)
         case Int():
             return "randint", (p.low, p.high + 1)
-        case Float() if p.logit:
-            raise no_form(_TARGET, p.name, "a logit scale", f"uniform({p.low!r}, {p.high - p.low!r})")
-        case Float() if p.step is not None:
-            places = _few(p, range(int((p.high - p.low) / p.step + 1e-9) + 1))
-            return "list", tuple(p.round(p.low + i * p.step) for i in places)
         case Float() if p.log:
             return "loguniform", (p.low, p.high)
+        case Float() if p.logit:
+            raise no_form(_TARGET, p.name, "a logit scale", f"uniform({p.low!r}, {p.high - p.low!r})")
         case Float():
             return "uniform", (p.low, p.high - p.low)
     raise AssertionError(p)
-
-
-def _few(p: Parameter, places: range) -> range:
-    if len(places) > _MOST_STEPS:
-        raise no_form(_TARGET, p.name, f"{len(places)} steps", "the same parameter without a step")
-    return places
