@@ -1,0 +1,65 @@
+"""Studies and their plots as resources."""
+
+import base64
+import json
+from collections.abc import Iterator
+from urllib.parse import quote, unquote, urlsplit
+
+import mcp_types as types
+
+from tunewright.errors import StudyError, TunerError
+from tunewright.plots import KINDS, plot
+from tunewright.report import to_json
+from tunewright.verbs.plain import plain
+from tunewright.verbs.session import Session
+
+_SCHEME = "tunewright"
+
+
+def listed(session: Session) -> Iterator[types.Resource]:
+    """Every study on record, and its plots."""
+    for name in session.names():
+        base = f"{_SCHEME}://study/{quote(name, safe='')}"
+        yield types.Resource(
+            name=name, uri=base, description=f"the study {name}: card, trials, sources", mime_type="application/json"
+        )
+        for kind, about in KINDS.items():
+            yield types.Resource(
+                name=f"{name} {kind}", uri=f"{base}/plot/{kind}", description=f"{name}: {about}", mime_type="image/png"
+            )
+
+
+TEMPLATES = (
+    types.ResourceTemplate(
+        name="study",
+        uri_template=f"{_SCHEME}://study/{{study}}",
+        description="card, trials and sources of a study",
+        mime_type="application/json",
+    ),
+    types.ResourceTemplate(
+        name="plot",
+        uri_template=f"{_SCHEME}://study/{{study}}/plot/{{kind}}",
+        description=f"a plot of a study; kind is one of {', '.join(KINDS)}",
+        mime_type="image/png",
+    ),
+)
+
+
+def read(session: Session, uri: str) -> types.TextResourceContents | types.BlobResourceContents:
+    """What a resource holds.
+
+    Raises:
+        TunerError: no such resource.
+    """
+    parts = urlsplit(uri)
+    path = [unquote(part) for part in parts.path.split("/") if part]
+    if parts.scheme != _SCHEME or parts.netloc != "study" or not path:
+        raise StudyError(f"there is no resource {uri!r}", f"resources are {_SCHEME}://study/NAME and .../plot/KIND")
+    study = session.study(path[0])
+    if len(path) == 1:
+        text = json.dumps(plain(to_json(study)), allow_nan=False, default=str)
+        return types.TextResourceContents(uri=uri, mime_type="application/json", text=text)
+    if len(path) != 3 or path[1] != "plot":
+        raise TunerError(f"there is no resource {uri!r}", f"plots are {_SCHEME}://study/NAME/plot/KIND")
+    image = base64.b64encode(plot(study, path[2])).decode()
+    return types.BlobResourceContents(uri=uri, mime_type="image/png", blob=image)

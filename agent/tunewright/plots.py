@@ -1,0 +1,85 @@
+"""Plots of a study as PNG images, drawn by Optuna's own visualization on the study underneath."""
+
+import io
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from tunewright.errors import StudyError, TunerError, did_you_mean
+
+if TYPE_CHECKING:
+    from tunewright.study import Study
+
+KINDS = {
+    "history": "the metric of every trial and the best so far",
+    "importance": "which parameters matter",
+    "slice": "the metric against each parameter",
+    "parallel": "every trial as a line through its parameters",
+    "curves": "the learning curves of all trials",
+}
+"""Kind -> what is seen on it."""
+_FUNCTIONS = {
+    "history": "plot_optimization_history",
+    "importance": "plot_param_importances",
+    "slice": "plot_slice",
+    "parallel": "plot_parallel_coordinate",
+}
+
+
+def plot(study: "Study", kind: str) -> bytes:
+    """A PNG image of one kind of plot, of the study's first metric.
+
+    Raises:
+        TunerError: an unknown kind, too few finished trials, or matplotlib is not installed.
+    """
+    if kind not in KINDS:
+        raise TunerError(f"there is no plot {kind!r}", f"{did_you_mean(kind, KINDS)}plots are {', '.join(KINDS)}")
+    try:
+        import matplotlib
+    except ImportError as e:
+        raise TunerError("plots need matplotlib", "pip install 'tunewright[plots]'") from e
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    done = sum(t.done for t in study.trials())
+    if done < 2:
+        raise StudyError(f"{study.name!r} has {done} finished trials", "a plot needs two or more: run some first")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna says that its matplotlib plots are experimental
+        _curves(study) if kind == "curves" else _optuna(study, kind)
+        image = io.BytesIO()
+        pyplot.gcf().set_size_inches(9, 5.5)
+        pyplot.savefig(image, format="png", dpi=110, bbox_inches="tight")
+        pyplot.close("all")
+    return image.getvalue()
+
+
+def _optuna(study: "Study", kind: str) -> None:
+    from optuna.visualization import matplotlib as drawn
+
+    metric = study.card.primary.name
+    more: dict[str, Any] = {"target_name": metric}
+    if len(study.card.metrics) > 1:
+        more["target"] = lambda trial: trial.values[0]
+    try:
+        getattr(drawn, _FUNCTIONS[kind])(study.optuna_study, **more)
+    except (ValueError, RuntimeError) as e:
+        raise StudyError(f"the plot {kind} cannot be drawn for {study.name!r}: {e}", "run more trials first") from e
+
+
+def _curves(study: "Study") -> None:
+    from matplotlib import pyplot
+
+    metric = study.card.primary.name
+    figure, axes = pyplot.subplots()
+    drawn = 0
+    for trial in study.trials():
+        points = [p for p in (trial.outcome.curve if trial.outcome else ()) if metric in p.metrics]
+        if points:
+            drawn += 1
+            axes.plot([p.step for p in points], [p.metrics[metric] for p in points], label=str(trial.number), alpha=0.7)
+    if not drawn:
+        pyplot.close(figure)
+        raise StudyError(f"no trial of {study.name!r} has a curve", "let the run print `step` beside the metric")
+    axes.set(xlabel="step", ylabel=metric, title=f"Learning curves of {study.name}")
+    if drawn <= 12:
+        axes.legend(title="trial")
