@@ -1,0 +1,61 @@
+"""Ray Tune's `param_space` as parameters of ours."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ray.tune.search.sample import Categorical, Float, Integer, LogUniform, Quantized, Uniform
+from ray.tune.search.variant_generator import parse_spec_vars
+from ray.tune.utils.util import flatten_dict
+
+from tunewright import numeric
+from tunewright.errors import SpaceError
+from tunewright.integrations.foreign import Foreign, choice, grid, identifiers
+
+
+def read_param_space(config: Mapping[str, Any], *, partly: bool = False) -> list[Foreign]:
+    """A parameter for each domain of a `param_space`; constants are Ray's own business.
+
+    Nested mappings become names with slashes.
+
+    Args:
+        partly: an empty list where there is no domain at all.
+
+    Raises:
+        SpaceError: a grid, a sampling function or an unbounded distribution, with the nearest thing that is taken;
+            no domain at all.
+    """
+    _, _, grids = parse_spec_vars(dict(config))
+    for path, _ in grids:
+        raise SpaceError(f"{'/'.join(path)!r} is a grid search", "use tune.choice with the same values")
+    _, domains, _ = parse_spec_vars(flatten_dict(dict(config), prevent_delimiter=True))
+    if not domains and not partly:
+        raise SpaceError("the param_space has nothing to search", "use tune.uniform, tune.loguniform, tune.choice, ...")
+    names = ["/".join(path) for path, _ in domains]
+    ours = identifiers(names)
+    return [_parameter(ours[n], n, domain) for n, (_, domain) in zip(names, domains, strict=True)]
+
+
+def _parameter(name: str, foreign: str, domain: Any) -> Foreign:
+    sampler = domain.get_sampler()
+    step = sampler.q if isinstance(sampler, Quantized) else None
+    law = sampler.sampler if isinstance(sampler, Quantized) else sampler
+    log = isinstance(law, LogUniform)
+    if isinstance(domain, Categorical):
+        return choice(name, foreign, domain.categories)
+    if not isinstance(law, Uniform | LogUniform) or not isinstance(domain, Float | Integer):
+        raise SpaceError(
+            f"{foreign!r} is {domain.domain_str or type(domain).__name__} by {type(law).__name__}, without bounds",
+            "use tune.uniform, tune.loguniform, tune.randint, tune.choice, ... with the bounds that make sense",
+        )
+    if log and step not in (None, 1):
+        raise SpaceError(f"{foreign!r} has steps on a log scale", "leave the steps out, or use tune.choice")
+    low, high = domain.lower, domain.upper
+    if isinstance(domain, Integer):
+        if step in (None, 1):
+            return Foreign(foreign, numeric.Int(name, low, high - 1, log=log))  # Ray's upper bound is excluded
+        first, last = grid(low, high, step)
+        return Foreign(foreign, numeric.Int(name, int(first), int(last), step=int(step)))
+    if step is not None:
+        first, last = grid(low, high, step)
+        return Foreign(foreign, numeric.Float(name, first, last, step=step))
+    return Foreign(foreign, numeric.Float(name, low, high, log=log))
