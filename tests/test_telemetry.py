@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
+from nvml_driver import Driver
 
-from tunewright_tools import telemetry
+from tunewright_tools import gpus, telemetry
 from tunewright_tools.telemetry import Sampler, host_memory_bytes, kernel_oom_kills
 
 MB = 1 << 20
@@ -83,9 +84,14 @@ def test_shared_memory_is_not_counted_twice_against_the_limit() -> None:
 
 def test_it_costs_little() -> None:
     with program(HOLD, "1") as pid:
-        sampler, measured = sample(pid, seconds=2.0)
-    # Three measurements of 0.3% of a core at most each, the first of them free, and waking up.
-    assert 0 < sampler.cpu_seconds < 0.03 * measured.seconds
+        sampler = Sampler(pid).start()
+        time.sleep(0.5)
+        first = sampler.cpu_seconds
+        time.sleep(2.5)
+        measured = sampler.stop()
+    # Four measurements of 0.2% of a core at most each, the first of them (with NVML's library) free.
+    assert measured.sampler_cpu_seconds is not None
+    assert 0 < measured.sampler_cpu_seconds - first < 0.01 * measured.seconds
 
 
 def test_a_process_that_is_gone_has_no_peak() -> None:
@@ -144,3 +150,64 @@ def test_gpu_memory_of_the_tree() -> None:
     assert measured.peak_gpu_bytes > 256 * MB
     assert measured.limit_bytes is not None
     assert measured.peak_gpu_bytes < measured.limit_bytes
+
+
+def test_cpu_seconds_of_the_tree_also_of_children_that_are_gone() -> None:
+    spin = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
+    code = (
+        f"import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-E', '-c', {spin.format(0.2)!r}])\n"
+        f"{spin.format(0.2)}print('up', flush=True); time.sleep(30)"
+    )
+    with program(code) as pid:
+        _, measured = sample(pid)
+    assert measured.cpu_seconds is not None
+    assert 0.36 <= measured.cpu_seconds < 0.9  # the kernel counts ticks of 10 ms
+    assert measured.sampler_cpu_seconds is not None
+
+
+def test_what_the_run_says_of_itself() -> None:
+    sampler = Sampler(1, gpu_limit_bytes=5 * MB)
+    said = {"tokens_per_second": 1200.0, "total_gpu_bytes": 80.0 * MB, "peak_gpu_bytes": 3.0 * MB}
+    found = sampler.stop(said)
+    assert (found.throughput, found.throughput_unit) == (1200.0, "tokens")
+    assert (found.peak_gpu_bytes, found.limit_bytes, found.gpu_memory_from) == (3 * MB, 5 * MB, "run")
+    # A run that was out of memory could say its GPU's size and no peak.
+    lost = Sampler(1).stop({"total_gpu_bytes": 80.0 * MB})
+    assert (lost.peak_gpu_bytes, lost.limit_bytes, lost.gpu_memory_from) == (None, 80 * MB, None)
+
+
+def test_a_gpu_limit_and_co2(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = Driver()
+    monkeypatch.setattr(gpus, "_open", lambda: driver)
+    with program(HOLD, "1") as pid:
+        driver.cards[0].running = {pid: 60 * MB}
+        sampler = Sampler(pid, gpu_limit_bytes=50 * MB, co2_g_per_kwh=360.0).start()
+        time.sleep(0.2)
+        driver.cards[0].energy += 7_200_000
+        measured = sampler.stop()
+    assert sampler.over_gpu_limit.is_set()
+    assert (measured.peak_gpu_bytes, measured.limit_bytes) == (60 * MB, 50 * MB)
+    assert (measured.energy_j, measured.co2_g) == (7200.0, 0.72)
+    assert [use.device for use in measured.gpus] == ["0"]
+
+
+@pytest.mark.gpu
+def test_energy_and_utilization_of_a_gpu() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA GPU")
+    code = (
+        "import torch; x = torch.rand(4096, 4096, device='cuda'); print('up', flush=True)\n"
+        "while True: x = torch.sin(x @ x); torch.cuda.synchronize()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == b"up\n"
+        sampler = Sampler(started.pid, devices=(0,)).start()
+        time.sleep(4.0)
+        measured = sampler.stop()
+        started.kill()
+    assert measured.peak_gpu_bytes is not None
+    assert measured.energy_j is None or 20 < measured.energy_j < 8000
+    assert measured.gpu_utilization is None or measured.gpu_utilization > 0.3

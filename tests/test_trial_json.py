@@ -19,7 +19,7 @@ from tunewright.trial_json import (
     trial_from_json,
     trial_to_json,
 )
-from tunewright_tools.base import STATUSES, Outcome, Point, Telemetry
+from tunewright_tools.base import STATUSES, GpuUse, Outcome, Point, Telemetry
 
 text = st.text(max_size=20)
 number = st.floats(allow_nan=True, allow_infinity=True)
@@ -44,8 +44,13 @@ verdict = st.builds(
     Verdict, st.booleans(), text, st.dictionaries(text, number, max_size=3), st.lists(text, max_size=3).map(tuple)
 )
 point = st.builds(Point, number, st.dictionaries(text, number, max_size=3), number)
+count, measure = st.none() | st.integers(), st.none() | number
+gpu = st.builds(GpuUse, text, text, st.integers(), count, measure, measure)
 telemetry = st.none() | st.builds(
-    Telemetry, number, st.none() | st.integers(), st.none() | st.integers(), st.none() | st.integers()
+    Telemetry,
+    *(number, count, count, count, st.sampled_from([None, "processes", "device", "run"])),
+    *(measure, measure, measure, measure, measure, st.sampled_from([None, "tokens", "samples"]), measure),
+    st.lists(gpu, max_size=2).map(tuple),
 )
 outcome = st.sampled_from(STATUSES).flatmap(
     lambda status: st.builds(
@@ -131,3 +136,9 @@ def test_a_detail_loses_its_codes_and_its_middle():
     short = Outcome("crashed", detail="x" * 4000)
     assert clean_outcome(short) == short
     assert clean_outcome(clean_outcome(short)) == short
+
+
+def test_a_record_from_before_gpus_were_told_apart_is_read():
+    record = outcome_to_json(Outcome("done", {"loss": 1.0}, (), Telemetry(2.0)))
+    old = {"seconds": 2.0, "peak_bytes": 5, "peak_gpu_bytes": None, "limit_bytes": 9}
+    assert outcome_from_json({**record, "telemetry": old}).telemetry == Telemetry(2.0, 5, None, 9)

@@ -9,7 +9,7 @@ from typing import Any
 from tunewright.errors import StudyError
 from tunewright.redact import redact
 from tunewright.trial import Interval, Proposal, Refusal, Trial, Verdict
-from tunewright_tools.base import Outcome, Point, Telemetry
+from tunewright_tools.base import GpuUse, Outcome, Point, Telemetry
 
 DETAIL_HEAD = 1000
 DETAIL_TAIL = 3000
@@ -172,10 +172,15 @@ def outcome_from_json(record: Mapping[str, Any]) -> Outcome:
         status=data["status"],
         metrics=data["metrics"],
         curve=tuple(Point(step=step, metrics=metrics, seconds=seconds) for step, seconds, metrics in data["curve"]),
-        telemetry=None if data["telemetry"] is None else Telemetry(**data["telemetry"]),
+        telemetry=None if data["telemetry"] is None else _telemetry_from_json(data["telemetry"]),
         detail=data["detail"],
         fault=data["fault"],
     )
+
+
+def _telemetry_from_json(data: dict[str, Any]) -> Telemetry:
+    # Records from before GPUs were told apart have no `gpus`.
+    return Telemetry(**{**data, "gpus": tuple(GpuUse(**gpu) for gpu in data.get("gpus", ()))})
 
 
 def _verdict_to_json(verdict: Verdict) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Limits:
     """Wall-clock seconds before the run is killed (`timeout`)."""
     memory_bytes: int | None = None
     """Resident host memory of the run's whole process tree before it is killed (`oom`)."""
+    gpu_memory_bytes: int | None = None
+    """Memory of the run on any one GPU before it is killed (`oom`), where that can be seen from outside."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Job:
     seed: int
     dir: Path
     """The run's own folder; it exists and is kept."""
-    devices: tuple[int, ...] = ()
-    """GPU indices the run may see; empty means: leave the environment as it is."""
+    devices: tuple[int | str, ...] = ()
+    """GPUs that the run may see: indices, or UUIDs of GPUs and MIG slices. Empty: leave the environment as it is."""
     limits: Limits = field(default_factory=Limits)
     fidelity: float | None = None
     checkpoint: Path | None = None
@@ -65,6 +67,22 @@ class Point:
 
 
 @dataclass(frozen=True)
+class GpuUse:
+    """What a run used of one GPU or MIG slice; None where it could not be measured."""
+
+    device: str
+    """The index that NVML and nvidia-smi give it; the UUID of a MIG slice."""
+    name: str
+    total_bytes: int
+    peak_bytes: int | None = None
+    """Peak memory of the run there."""
+    utilization: float | None = None
+    """Mean share of time, 0 to 1, in which the GPU was busy, with whatever program. None for a MIG slice."""
+    energy_j: float | None = None
+    """Joules that the whole GPU drew meanwhile, with whatever program. None for a MIG slice."""
+
+
+@dataclass(frozen=True)
 class Telemetry:
     """What was measured from outside the run; None where it could not be."""
 
@@ -72,8 +90,27 @@ class Telemetry:
     peak_bytes: int | None = None
     """Peak resident host memory of the process tree, bytes."""
     peak_gpu_bytes: int | None = None
+    """Peak memory on the fullest of the run's GPUs, bytes."""
     limit_bytes: int | None = None
     """The memory limit that `peak_bytes` (or `peak_gpu_bytes`, where there is one) runs against, bytes."""
+    gpu_memory_from: Literal["processes", "device", "run"] | None = None
+    """Who knew `peak_gpu_bytes`: the driver, by process; the driver, as what was in use on the run's own GPUs beyond
+    what was before it began; or the run itself, which printed it."""
+    cpu_seconds: float | None = None
+    """CPU time of the process tree."""
+    gpu_utilization: float | None = None
+    """Mean share of time, 0 to 1, in which the run's GPUs were busy."""
+    energy_j: float | None = None
+    """Joules that the run's GPUs drew, all of each GPU; the rest of the machine is not in it."""
+    co2_g: float | None = None
+    """Grams of CO2 for `energy_j`, where grams for a kilowatt hour were given."""
+    throughput: float | None = None
+    """The last `tokens_per_second` or `samples_per_second` that the run printed."""
+    throughput_unit: Literal["tokens", "samples"] | None = None
+    sampler_cpu_seconds: float | None = None
+    """CPU time that measuring all this has used."""
+    gpus: tuple[GpuUse, ...] = ()
+    """Each GPU and MIG slice that the run used."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ class Trainer:
     options: tuple[str, ...]
     metrics: tuple[tuple[str, Direction], ...]
     """What it prints; the first is what it is usually tuned for."""
+    open: bool = False
+    """Whether a name that is no option is passed on as `name=value`."""
 
     def argv(self, parameters: Iterable[str], fixed: Mapping[str, bool | int | float | str] | None = None) -> list[str]:
         """The argument list, with a placeholder for each parameter of the space and a value for each fixed option.
@@ -32,7 +34,7 @@ class Trainer:
         """
         tuned, fixed = list(parameters), dict(fixed or {})
         for name in (*tuned, *fixed):
-            if name not in self.options:
+            if name not in self.options and not self.open:
                 close = difflib.get_close_matches(name, self.options, 1)
                 meant = f"did you mean {close[0]}? " if close else ""
                 raise ToolSetupError(
@@ -44,10 +46,13 @@ class Trainer:
                 )
         argv = [sys.executable.replace("{", "{{").replace("}", "}}"), "-m", self.module]
         for name in tuned:
-            argv += [_flag(name), f"{{{name}}}"]
+            argv += self._argument(name, f"{{{name}}}")
         for name, value in fixed.items():
-            argv += [_flag(name), as_text(value).replace("{", "{{").replace("}", "}}")]
+            argv += self._argument(name, as_text(value).replace("{", "{{").replace("}", "}}"))
         return argv
+
+    def _argument(self, name: str, value: str) -> list[str]:
+        return [_flag(name), value] if name in self.options else [f"{name}={value}"]
 
 
 def _flag(option: str) -> str:
@@ -77,6 +82,73 @@ _ALL = (
             "threads",
         ),
         metrics=(("val_accuracy", "maximize"), ("val_loss", "minimize")),
+    ),
+    Trainer(
+        name="torch_lm",
+        module="tunewright_tools.torch_lm",
+        about="pretrains a GPT on a text file for a fixed time or number of tokens; bits per byte of held-out text",
+        options=(
+            "data",
+            "tokenizer",
+            "vocab_size",
+            "depth",
+            "width",
+            "heads",
+            "mlp_ratio",
+            "activation",
+            "context",
+            "batch_size",
+            "device_batch",
+            "optimizer",
+            "learning_rate",
+            "muon_learning_rate",
+            "muon_momentum",
+            "schedule",
+            "min_lr_ratio",
+            "warmup",
+            "weight_decay",
+            "beta1",
+            "beta2",
+            "grad_clip",
+            "dropout",
+            "init_std",
+            "mup_base_width",
+            "mup_base_head_dim",
+            "seconds",
+            "tokens",
+            "evaluations",
+            "validation_bytes",
+            "seed",
+            "data_seed",
+            "device",
+            "amp",
+            "compile",
+            "threads",
+            "peak_tflops",
+            "checkpoint",
+        ),
+        metrics=(("val_bpb", "minimize"),),
+    ),
+    Trainer(
+        name="sklearn_cv",
+        module="tunewright_tools.sklearn_cv",
+        about="cross-validates any scikit-learn estimator or pipeline; its scorers' means over the folds",
+        options=(
+            "estimator",
+            "pipeline",
+            "package",
+            "data",
+            "target",
+            "scoring",
+            "folds",
+            "outer_folds",
+            "outer_fold",
+            "seed",
+            "data_seed",
+            "checkpoint",
+        ),
+        metrics=(("accuracy", "maximize"),),
+        open=True,
     ),
 )
 TRAINERS: Mapping[str, Trainer] = {trainer.name: trainer for trainer in _ALL}

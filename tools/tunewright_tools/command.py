@@ -6,6 +6,7 @@
 
 import contextlib
 import errno
+import math
 import os
 import shutil
 import subprocess
@@ -13,12 +14,16 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from . import arguments, environment
 from .base import Fault, Job, OnPoint, Outcome, Telemetry, ToolSetupError
 from .contract import Direction, Reader, declared
+from .device_pool import DevicePool
+from .gpus import visible
+from .measured import check_measured, is_measured
 from .watch import Log, Watch
 
 
@@ -30,12 +35,16 @@ class CommandTool:
 
     Args:
         argv: the argument list with `{name}` placeholders; the rules are in `arguments.py`.
-        metrics: (name, "minimize" or "maximize") for each metric.
-        extra_names: names of constraints, which the run must print too.
+        metrics: (name, "minimize" or "maximize") for each metric. Names of `measured.MEASURES`, such as
+            `telemetry.seconds`, are measured; the run prints the others.
+        extra_names: names of constraints, likewise.
         best_of_curve: a metric's value is the best of its curve instead of the last.
         env: variables added to each run; they win over inherited ones.
         cwd: where runs start; the person's current folder where None.
         grace_seconds: between asking a run to end and making it.
+        gpus_per_run: GPUs that each run gets for itself, of those that are visible; a run waits for them. 0 leaves the
+            choice to the job and to the environment.
+        co2_g_per_kwh: grams of CO2 that a kilowatt hour stands for here; no grams are told without it.
 
     Raises:
         ToolSetupError: the argument list or the metrics are not well formed.
@@ -50,6 +59,8 @@ class CommandTool:
         env: Mapping[str, str] | None = None,
         cwd: str | Path | None = None,
         grace_seconds: float = 5.0,
+        gpus_per_run: int = 0,
+        co2_g_per_kwh: float | None = None,
     ) -> None:
         self.arguments = arguments.parse(argv)
         self.metrics: dict[str, Direction] = declared(metrics)
@@ -58,12 +69,23 @@ class CommandTool:
         self.env = dict(env or {})
         self.cwd = Path(cwd) if cwd is not None else None
         self.grace_seconds = grace_seconds
+        check_measured((*self.metrics, *self.extra_names))
+        if gpus_per_run < 0 or (co2_g_per_kwh is not None and not 0 <= co2_g_per_kwh < math.inf):
+            raise ToolSetupError(
+                f"gpus_per_run is {gpus_per_run} and co2_g_per_kwh is {co2_g_per_kwh}",
+                "give a whole number and a finite number of grams, both at least 0",
+            )
+        self.gpus_per_run = gpus_per_run
+        self.co2_g_per_kwh = co2_g_per_kwh
+        self._pool = DevicePool(visible()) if gpus_per_run else None
         self._lock = threading.Lock()
         self._running: set[threading.Event] = set()
 
     def check(self, parameters: Mapping[str, Any]) -> None:
         """Raise `ToolSetupError` when the program is missing or its arguments do not fit these parameters."""
         arguments.check(self.arguments, parameters)
+        if self._pool is not None:
+            self._pool.check(self.gpus_per_run)
         if self.cwd is not None and not self.cwd.is_dir():
             raise ToolSetupError(
                 f"the folder {str(self.cwd)!r} to run in does not exist", "create it, or leave out cwd"
@@ -81,7 +103,12 @@ class CommandTool:
         with self._lock:
             self._running.add(cancelled)
         try:
-            return self._run(job, on_point, cancelled)
+            if self._pool is None or job.devices:
+                return self._run(job, on_point, cancelled)
+            with self._pool.lent(self.gpus_per_run, cancelled.is_set) as devices:
+                if devices is None:
+                    return Outcome("cancelled", detail="cancelled while it waited for a GPU")
+                return self._run(replace(job, devices=devices), on_point, cancelled)
         finally:
             with self._lock:
                 self._running.discard(cancelled)
@@ -123,8 +150,21 @@ class CommandTool:
                 return _not_started(
                     f"the program could not be started: {error}", "host" if lacking else "person", began
                 )
-            reader = Reader(self.metrics, self.extra_names, self.best_of_curve)
-            return Watch(started, job, on_point, cancelled, reader, stdout, stderr, self.grace_seconds).to_its_end()
+            names = (*self.metrics, *self.extra_names)
+            printed = {name: direction for name, direction in self.metrics.items() if not is_measured(name)}
+            reader = Reader(printed, [name for name in self.extra_names if not is_measured(name)], self.best_of_curve)
+            return Watch(
+                started,
+                job,
+                on_point,
+                cancelled,
+                reader,
+                stdout,
+                stderr,
+                self.grace_seconds,
+                tuple(dict.fromkeys(name for name in names if is_measured(name))),
+                self.co2_g_per_kwh,
+            ).to_its_end()
 
 
 def _not_started(reason: str, fault: Fault, began: float) -> Outcome:

@@ -6,9 +6,9 @@ Three forms of line count, and a line counts only when all of it has that form:
 - several of those, separated by spaces, commas, semicolons or `|`: `step=3 val_loss=0.5`;
 - one JSON object: `{"epoch": 2, "val_loss": 0.5}`.
 
-Only declared names, `step`, `epoch` and `status` are read; other names on such a line are passed over. Prose is never
-searched, because `best val_loss: 0.3 so far` says something else than `val_loss: 0.3`; such near misses are kept in
-`notes`, so that a person can be told why a metric was not seen.
+Only declared names, `step`, `epoch`, `status` and the names of `SELF_REPORTED` are read; others are passed over.
+Prose is never searched, because `best val_loss: 0.3 so far` says something else than `val_loss: 0.3`; such near misses
+are kept in `notes`, so that a person can be told why a metric was not seen.
 
 A line with `step` or `epoch` (`step` where both stand) and a finite declared value is a point of the curve. A line
 with `epoch` alone is no point and marks nothing: whether the lines around it belong to it cannot be known, and the
@@ -25,6 +25,8 @@ from .base import Point, ToolSetupError
 
 Direction = Literal["minimize", "maximize"]
 RESERVED = ("step", "epoch", "status")
+SELF_REPORTED = ("tokens_per_second", "samples_per_second", "peak_gpu_bytes", "total_gpu_bytes")
+"""What a run may say of itself beside its metrics; it goes into its telemetry, and the last finite value counts."""
 MAX_LINE = 1 << 20
 """Characters of a line that are kept; a longer line is passed over and noted."""
 MAX_POINTS = 2000
@@ -159,11 +161,14 @@ class Reader:
         """What the run's last `status` line says; any other word (`status: running`) takes an earlier one back."""
         self.notes: list[str] = []
         """Up to five lines that name a declared value in a form that does not count, each with the reason."""
+        self.reported: dict[str, float] = {}
+        """What the run said of itself, by the names of `SELF_REPORTED`."""
         self._rest = ""
         self._overlong = False
-        names = "|".join(re.escape(name) for name in sorted((*self.values.names, *RESERVED), key=len, reverse=True))
+        known = {*self.values.names, *RESERVED, *SELF_REPORTED}
+        names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
         self._mentioned = re.compile(f"(?:{names})")
-        own = "|".join(re.escape(name) for name in sorted(self.values.names, key=len, reverse=True))
+        own = "|".join(re.escape(name) for name in sorted(self.values.names, key=len, reverse=True)) or "(?!)"
         self._near_miss = re.compile(rf"(?<![\w.])(?:{own})[\"']?\s*[=:]\s*\S")
         self._pair = re.compile(
             rf"[\s,;|]*(?P<name>(?:{names})(?=\s*[=:])|[^\s:=,;|]+)\s*[=:]\s*"
@@ -210,6 +215,10 @@ class Reader:
                     self._note(f"the value of {name} is not a number", line)
                 else:
                     values[name] = number
+        for name in SELF_REPORTED:
+            number = to_number(found.get(name))
+            if number is not None and math.isfinite(number):
+                self.reported[name] = number
         step = to_number(found["step"] if "step" in found else found.get("epoch"))
         return self.values.report(values, step, seconds)
 

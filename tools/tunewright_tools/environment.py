@@ -72,6 +72,8 @@ def build(job: Job, inherited: Mapping[str, str], own: Mapping[str, str]) -> dic
         run["TUNEWRIGHT_FIDELITY"] = repr(job.fidelity)
     if job.checkpoint is not None:
         run["TUNEWRIGHT_CHECKPOINT"] = str(job.checkpoint.absolute())
+    if job.limits.gpu_memory_bytes is not None:
+        run["TUNEWRIGHT_GPU_MEMORY_BYTES"] = str(job.limits.gpu_memory_bytes)
     if job.devices:
         # The order that nvidia-smi and NVML count in; CUDA's own default is fastest first.
         run["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"

@@ -27,6 +27,7 @@ from typing import Any, SupportsFloat
 from .base import Fault, Job, OnPoint, Outcome, Status, Telemetry, ToolSetupError
 from .contract import Values
 from .diagnosis import from_text
+from .measured import check_measured, is_measured, measured
 
 TAIL_LINES = 20
 
@@ -44,7 +45,7 @@ class Context:
     seed: int
     dir: Path
     """The run's own folder, kept."""
-    devices: tuple[int, ...]
+    devices: tuple[int | str, ...]
     fidelity: float | None
     checkpoint: Path | None
     _report: Callable[[float, Mapping[str, SupportsFloat]], bool] = field(repr=False)
@@ -83,6 +84,7 @@ class FunctionTool:
         self.fn = fn
         self.metrics = tuple(metrics)
         self.extra_names = tuple(extra_names)
+        check_measured((*self.metrics, *self.extra_names))
         self._takes_context = _takes_context(fn)
         self._lock = threading.Lock()
         self._running: set[threading.Event] = set()
@@ -131,7 +133,9 @@ class _Call:
         self._cancelled = cancelled
         self._metrics = metrics
         # Directions matter only for the best of a curve; here a value is what the objective returns.
-        self._values = Values(dict.fromkeys(metrics, "minimize"), extra_names, best_of_curve=False)
+        printed = [name for name in (*metrics, *extra_names) if not is_measured(name)]
+        self._values = Values(dict.fromkeys(printed, "minimize"), (), best_of_curve=False)
+        self._measured = [name for name in dict.fromkeys((*metrics, *extra_names)) if is_measured(name)]
         self._stopped: Status | None = None
         self._broken: BaseException | None = None
         self._began = time.monotonic()
@@ -157,7 +161,13 @@ class _Call:
             return self._end("crashed", str(error), "person")
         if bad := {name: value for name, value in values.items() if not math.isfinite(value)}:
             return self._end("diverged", ", ".join(f"{name} is {value}" for name, value in bad.items()), "config")
-        return Outcome("done", values, self._values.curve(), self._telemetry())
+        telemetry = self._telemetry()
+        seen = measured(self._measured, telemetry)
+        if missing := [name for name in self._measured if name not in seen]:
+            return self._end(
+                "crashed", f"{', '.join(missing)} cannot be measured in this process; use a command", "person"
+            )
+        return Outcome("done", values | seen, self._values.curve(), telemetry)
 
     def _report(self, step: float, metrics: Mapping[str, SupportsFloat]) -> bool:
         seconds = time.monotonic() - self._began
@@ -179,6 +189,8 @@ class _Call:
 
     def _read(self, returned: object) -> dict[str, float]:
         names = self._values.names
+        if not names:
+            return {}
         if not isinstance(returned, Mapping):
             if len(names) > 1:
                 raise TypeError(

@@ -13,6 +13,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .torch_device import open_device
+
 if TYPE_CHECKING:
     import torch
 
@@ -115,8 +117,7 @@ def train(given: Any) -> bool:
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    chosen = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(chosen if given.device == "auto" else given.device)
+    device = open_device(given.device)
     on_gpu = device.type == "cuda"
     (pixels, digits), validation = data(given.data_seed, device)
     model = network(given.arch, given.width, given.depth, given.dropout).to(device)

@@ -14,12 +14,14 @@ from . import process
 from .base import Fault, Job, OnPoint, Outcome, Telemetry
 from .contract import Reader
 from .diagnosis import Cause, from_exit
+from .measured import measured
 from .telemetry import Sampler, kernel_oom_kills
 
 LOG_BYTES = 64 << 20
 """Bytes kept of each of stdout.log and stderr.log; what comes after is read but not written, and the log says so."""
 TAIL_LINES = 20
 _EVIDENCE_CHARS = 64 << 10
+_NOT_MEASURED = "that needs an NVIDIA driver, a CO2 factor, or a `tokens_per_second: ...` line"
 _POLL_SECONDS = 0.05
 _DRAIN_SECONDS = 1.0
 """How long the rest of the output is read after the program ended, if somebody else keeps writing to it."""
@@ -68,6 +70,8 @@ class Watch:
         started: the program, leader of a session of its own, both output streams piped.
         cancelled: set by another thread to end the run.
         grace_seconds: between asking the run's processes to end and making them.
+        measured: metrics and constraints that are measured rather than printed.
+        co2_g_per_kwh: grams of CO2 that a kilowatt hour stands for here.
     """
 
     started: subprocess.Popen[bytes]
@@ -78,6 +82,8 @@ class Watch:
     stdout: Log
     stderr: Log
     grace_seconds: float
+    measured: tuple[str, ...] = ()
+    co2_g_per_kwh: float | None = None
     sampler: Sampler = field(init=False)
     stopped: Cause | None = None
     """Why we ended it, where we did."""
@@ -88,7 +94,7 @@ class Watch:
         """The outcome; none of the run's processes is left when this returns or raises (what `on_point` raises)."""
         limits, pid = self.job.limits, self.started.pid
         oom_kills = kernel_oom_kills()
-        self.sampler = Sampler(pid, limits.memory_bytes, self.job.devices)
+        self.sampler = Sampler(pid, limits.memory_bytes, self.job.devices, limits.gpu_memory_bytes, self.co2_g_per_kwh)
         try:
             self.sampler.start()
             try:
@@ -101,7 +107,7 @@ class Watch:
             if self.ender is not None:
                 self.ender.join()
             ended = process.end(pid, self.grace_seconds)
-            telemetry = self.sampler.stop()
+            telemetry = self.sampler.stop(self.reader.reported)
             self.streams.close()
             for pipe in (self.started.stdout, self.started.stderr):
                 if pipe is not None:
@@ -177,6 +183,9 @@ class Watch:
         elif self.sampler.over_limit.is_set():
             reason = f"its processes passed the memory limit of {limits.memory_bytes} bytes"
             self._stop(Cause("oom", "config", reason), grace=False)
+        elif self.sampler.over_gpu_limit.is_set():
+            reason = f"it passed the limit of {limits.gpu_memory_bytes} bytes of memory on a GPU"
+            self._stop(Cause("oom", "config", reason), grace=False)
         elif limits.seconds is not None and self.sampler.seconds() > limits.seconds:
             self._stop(Cause("timeout", "config", f"still running after {limits.seconds:g} s"))
 
@@ -191,8 +200,11 @@ class Watch:
     def _outcome(self, code: int | None, telemetry: Telemetry, kernel_killed: bool) -> Outcome:
         cause = self._cause(code, kernel_killed)
         curve = self.reader.values.curve()
+        seen = measured(self.measured, telemetry)
+        if cause is None and (missing := [name for name in self.measured if name not in seen]):
+            cause = Cause("crashed", "person", f"{', '.join(missing)} could not be measured here: {_NOT_MEASURED}")
         if cause is None:
-            return Outcome("done", self.reader.values.final(), curve, telemetry)
+            return Outcome("done", self.reader.values.final() | seen, curve, telemetry)
         fault: Fault | None = None if cause.status in ("pruned", "cancelled") else cause.fault
         return Outcome(cause.status, {}, curve, telemetry, self._detail(cause), fault)
 

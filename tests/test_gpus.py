@@ -1,0 +1,92 @@
+"""What is made of the driver's answers: several GPUs and slices told apart, and nothing claimed that is not known."""
+
+import time
+
+import pytest
+from nvml_driver import Card, Driver
+
+from tunewright_tools import gpus
+from tunewright_tools.gpus import Gpus, visible
+
+MB = 1 << 20
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
+    two = Card("GPU-b", mig=True, slices=[Card("MIG-1", total=10 * MB), Card("MIG-2", total=20 * MB)])
+    driver = Driver(Card("GPU-a"), two)
+    monkeypatch.setattr(gpus, "_open", lambda: driver)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return driver
+
+
+def test_memory_by_process_on_two_gpus_and_the_slice_that_was_used(driver: Driver) -> None:
+    watched = Gpus()
+    driver.cards[0].running = {10: 30 * MB, 11: 5 * MB, 99: 40 * MB}
+    driver.cards[1].slices[1].running = {11: 15 * MB}
+    watched.measure({10, 11})
+    driver.cards[0].running = {10: 1 * MB}
+    driver.cards[0].energy = 1_002_500.0
+    driver.cards[0].busy = 100
+    watched.measure({10, 11})
+    (whole, part), source = watched.uses()
+    assert source == "processes"
+    assert (whole.device, whole.peak_bytes, whole.utilization, whole.energy_j) == ("0", 35 * MB, 0.75, 2.5)
+    assert (part.device, part.peak_bytes, part.total_bytes) == ("MIG-2", 15 * MB, 20 * MB)
+    assert (part.utilization, part.energy_j) == (None, None)
+    assert watched.peak_bytes() == 35 * MB
+    watched.close()
+    assert not driver.is_open
+
+
+def test_in_a_container_only_the_runs_own_gpus_tell_its_memory(driver: Driver) -> None:
+    own, shared = Gpus([0]), Gpus()
+    driver.cards[0].running = {4_000_000: 30 * MB}  # as the host numbers it
+    driver.cards[0].used = 31 * MB
+    for watched in (own, shared):
+        watched.measure({10})
+    (use,), source = own.uses()
+    assert (source, use.peak_bytes) == ("device", 30 * MB)
+    assert shared.uses() == ((), None)
+
+
+def test_own_gpus_that_were_left_idle_have_no_peak(driver: Driver) -> None:
+    watched = Gpus(["GPU-a"])
+    watched.measure({10})
+    (use,), source = watched.uses()
+    assert (source, use.peak_bytes, use.device, use.energy_j) == (None, None, "GPU-a", 0.0)
+
+
+def test_power_is_integrated_where_there_is_no_counter(driver: Driver) -> None:
+    driver.cards[0].energy = None
+    watched = Gpus([0])
+    watched.measure({10})
+    time.sleep(0.1)
+    driver.cards[0].watts = 300.0
+    watched.measure({10})
+    energy = watched.uses()[0][0].energy_j
+    assert energy is not None
+    assert 20 <= energy < 60  # 200 W on average for 0.1 s, and what the machine took longer
+
+
+def test_what_is_visible(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert visible() == (0, "MIG-1", "MIG-2")
+    for given, seen in {"0": (0,), "1": ("MIG-1", "MIG-2"), "": (), "7,0": (), "MIG-2": ("MIG-2",)}.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+        assert visible() == seen
+
+
+def test_without_a_driver_there_is_nothing() -> None:
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        watched = Gpus()
+        watched.measure({1})
+        assert watched.uses() == ((), None)
+        assert visible() == ()
+        watched.close()
+    else:
+        pynvml.nvmlShutdown()
+        pytest.skip("there is a GPU here")

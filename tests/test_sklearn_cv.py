@@ -1,0 +1,193 @@
+"""The cross-validating trainer: its scores against scikit-learn's own, nesting, what it refuses, its card."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from sklearn.datasets import load_wine
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tunewright_tools import sklearn_cv
+from tunewright_tools.base import Job, Limits
+from tunewright_tools.catalog import trainer
+from tunewright_tools.command import CommandTool
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "sklearn"
+KNN = "--estimator=sklearn.neighbors.KNeighborsClassifier"
+
+
+def say(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, float]:
+    assert sklearn_cv.main(list(argv)) == 0
+    return read(capsys.readouterr().out)
+
+
+def read(said: str) -> dict[str, float]:
+    return {n: float(v) for n, _, v in (line.partition(": ") for line in said.splitlines()) if v}
+
+
+def test_the_scores_are_scikit_learns_own(capsys: pytest.CaptureFixture[str]) -> None:
+    found = say(capsys, KNN, "--data=wine", "n_neighbors=3", "--folds=4", "weights=distance")
+    model = KNeighborsClassifier(n_neighbors=3, weights="distance")
+    features, targets = load_wine(return_X_y=True)
+    folds = StratifiedKFold(4, shuffle=True, random_state=1)
+    scores = cross_val_score(model, features, targets, cv=folds)
+    assert found["accuracy"] == pytest.approx(scores.mean(), abs=1e-6)
+    assert found["accuracy_std"] == pytest.approx(scores.std(ddof=1), abs=1e-6)
+
+
+def test_nested_scores_never_see_what_was_put_aside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    features, targets = load_wine(return_X_y=True)
+    outer = ["--outer-folds=5", "--outer-fold=2", "--folds=3"]
+    inside, outside = list(StratifiedKFold(5, shuffle=True, random_state=0).split(features, targets))[2]
+    found = say(capsys, KNN, "--data=wine", *outer)
+    model = KNeighborsClassifier()
+    inner = StratifiedKFold(3, shuffle=True, random_state=1)
+    assert found["accuracy"] == pytest.approx(
+        cross_val_score(model, features[inside], targets[inside], cv=inner).mean(), abs=1e-6
+    )
+    fitted = model.fit(features[inside], targets[inside])
+    assert found["outer_accuracy"] == pytest.approx(fitted.score(features[outside], targets[outside]), abs=1e-6)
+    # Other features in the part put aside change what is said of it, and nothing else.
+    features[outside] = 0.0
+    np.savez(tmp_path / "changed.npz", X=features, y=targets)
+    changed = say(capsys, KNN, f"--data={tmp_path / 'changed.npz'}", *outer)
+    assert changed["accuracy"] == found["accuracy"]
+    assert changed["outer_accuracy"] != found["outer_accuracy"]
+
+
+def test_a_pipeline_and_a_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    features, targets = load_wine(return_X_y=True)
+    names = np.array(["red", "white", "green"])[targets]
+    rows = [",".join(map(repr, row.tolist())) + f",{name}" for row, name in zip(features, names, strict=True)]
+    (tmp_path / "wine.csv").write_text("\n".join([",".join(f"f{i}" for i in range(13)) + ",kind", *rows]))
+    steps = [
+        {"name": "scale", "estimator": "sklearn.preprocessing.StandardScaler"},
+        {"name": "knn", "estimator": "sklearn.neighbors.KNeighborsClassifier", "params": {"n_neighbors": 3}},
+    ]
+    (tmp_path / "steps.json").write_text(json.dumps(steps))
+    data = [f"--pipeline={tmp_path / 'steps.json'}", f"--data={tmp_path / 'wine.csv'}", "--target=kind"]
+    found = say(capsys, *data, "knn__p=1", "scale__with_mean=False")
+    model = make_pipeline(StandardScaler(with_mean=False), KNeighborsClassifier(3, p=1))
+    folds = StratifiedKFold(5, shuffle=True, random_state=1)
+    assert found["accuracy"] == pytest.approx(cross_val_score(model, features, names, cv=folds).mean(), abs=1e-6)
+
+
+def test_regression_with_several_scorers(capsys: pytest.CaptureFixture[str]) -> None:
+    scoring = "--scoring=r2,neg_mean_absolute_error"
+    found = say(capsys, "--estimator=sklearn.linear_model.Ridge", "--data=diabetes", scoring, "alpha=1e-05")
+    assert 0.4 < found["r2"] < 0.6
+    assert found["neg_mean_absolute_error"] < -30
+
+
+def test_as_a_tool_each_fold_is_a_point_and_the_seed_is_the_jobs(tmp_path: Path) -> None:
+    fixed: dict[str, bool | int | float | str] = {
+        "estimator": "sklearn.ensemble.RandomForestClassifier",
+        "data": "iris",
+        "folds": 3,
+    }
+    argv = trainer("sklearn_cv").argv(["n_estimators", "max_depth"], fixed)
+    assert argv[3:5] == ["n_estimators={n_estimators}", "max_depth={max_depth}"]
+    tool = CommandTool(argv, [("accuracy", "maximize")], ["telemetry.seconds", "telemetry.peak_gb"])
+    # max_depth is inactive, so its argument goes.
+    outcome = tool.run(Job(0, 0, {"n_estimators": 5}, 7, tmp_path, limits=Limits(60)), lambda _: False)
+    assert outcome.status == "done", outcome.detail
+    assert [point.step for point in outcome.curve] == [1, 2, 3]
+    assert outcome.metrics["accuracy"] == outcome.curve[-1].metrics["accuracy"]
+    assert outcome.telemetry is not None
+    assert outcome.telemetry.throughput_unit == "samples"
+    assert outcome.metrics["telemetry.seconds"] == outcome.telemetry.seconds
+    assert 0 < outcome.metrics["telemetry.peak_gb"] < 1
+
+
+def test_finished_folds_are_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = f"--checkpoint={tmp_path / 'folds.json'}"
+    whole = say(capsys, KNN, "--data=wine", kept)
+    state = json.loads((tmp_path / "folds.json").read_text())
+    (tmp_path / "folds.json").write_text(json.dumps(state | {"scores": state["scores"][:2]}))
+    sklearn_cv.main([KNN, "--data=wine", kept])
+    said = capsys.readouterr().out
+    assert said.count("samples_per_second") == 3
+    assert said.count("step=") == 5
+    assert {n: v for n, v in read(said).items() if "accuracy" in n} == {n: v for n, v in whole.items() if "acc" in n}
+    with pytest.raises(SystemExit, match="2"):
+        sklearn_cv.main([KNN, "--data=wine", kept, "p=1"])
+    assert "is of other options or data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--estimator=os.system"], "'os.system' is not of the package sklearn"),
+        (["--estimator=sklearn.svm.SVX"], "'sklearn.svm.SVX' cannot be loaded"),
+        (["--estimator=sklearn.svm.os"], "'sklearn.svm.os' cannot be loaded"),
+        (["--estimator=sklearn.datasets.load_iris"], "is no scikit-learn estimator's class"),
+        (["--estimator=json.loads", "--package=json"], "is no scikit-learn estimator's class"),
+        ([], "give one of --estimator and --pipeline"),
+        ([KNN, "neighbours=3"], "Invalid parameter 'neighbours'"),
+        ([KNN, "3"], "'3' is not name=value"),
+        ([KNN, "p=1", "p=2"], "names a parameter twice"),
+        ([KNN, "--scoring=accuracy,r3"], "'r3' is not a valid scoring value"),
+        ([KNN, "--data=none.csv"], "--data none.csv cannot be read"),
+        ([KNN, "--data=mnist"], "is none of digits, iris"),
+        ([KNN, "--folds=1"], "--folds must be at least 2"),
+        ([KNN, "--outer-folds=3", "--outer-fold=3"], "at least 0 and below it"),
+        ([KNN, "--outer-fold=3"], "go together"),
+    ],
+)
+def test_what_it_refuses(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        sklearn_cv.main(argv)
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("a,b,y\n1,2,0\n1,0\n", "line 3 does not have 3 cells"),
+        ("a,y\nred,0\nblue,1\n", "column 'a' is not of numbers"),
+        ("a,b\n1,0\n", "it has no column 'y', only a, b"),
+    ],
+)
+def test_tables_that_cannot_be_used(table: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(table)
+    with pytest.raises(sklearn_cv.InputError, match=said):
+        sklearn_cv.read_data(str(path), "y")
+
+
+def test_nothing_pickled_is_loaded(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", X=np.array([{}], dtype=object), y=np.zeros(1))
+    with pytest.raises(sklearn_cv.InputError, match="allow_pickle=False"):
+        sklearn_cv.read_data(str(tmp_path / "t.npz"), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("True", True), ("None", None), ("1e-05", 1e-5), ("3", 3), ("[64, 32]", [64, 32]), ("rbf", "rbf"), ("1,2", "1,2")],
+)
+def test_values(text: str, value: Any) -> None:
+    assert sklearn_cv.value_of(text) == value
+
+
+def test_the_catalog_has_the_trainers_own_options() -> None:
+    options = {action.dest for action in sklearn_cv.parser()._actions} - {"help", "parameters"}
+    assert set(trainer("sklearn_cv").options) == options
+
+
+def test_the_example_card_runs() -> None:
+    card = yaml.safe_load((EXAMPLE / "tune.yaml").read_text())
+    config = {parameter["name"]: parameter["default"] for parameter in card["space"]} | {"python": sys.executable}
+    words = [word.format(**config) for word in card["tool"]["command"] if "degree" not in word]
+    environ = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*words, "--folds=2"], cwd=EXAMPLE, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert read(done.stdout)["accuracy"] > 0.9

@@ -1,0 +1,313 @@
+"""Cross-validates a scikit-learn estimator or pipeline, optionally nested, and prints its scores.
+
+    python -m tunewright_tools.sklearn_cv --estimator sklearn.svm.SVC --data digits --scoring accuracy C=10 gamma=0.01
+    python -m tunewright_tools.sklearn_cv --pipeline steps.yaml --data table.csv --target price svr__C=10
+
+`name=value` sets a parameter, `step__name=value` one of a pipeline's step. A pipeline is a YAML or JSON list of
+`{name: scale, estimator: sklearn.preprocessing.StandardScaler, params: {...}}`. Only classes of the packages that
+`--package` names (scikit-learn if none is named) are loaded, and only those that are scikit-learn estimators.
+
+After each fold it prints `step=... accuracy=... accuracy_fold=...`, the mean of the folds so far and the fold's own
+score, and at the end for each scorer its mean and standard deviation over the folds: `accuracy: ...`,
+`accuracy_std: ...`. Scores are larger when better, as scikit-learn has them (`neg_log_loss`).
+
+A configuration chosen for its score has been lucky too, so its score flatters it. With `--outer-folds 5 --outer-fold 0`
+the first fifth of the data is put aside: the scores above come from folds of the rest, and a model fitted to all of the
+rest is scored once on what was put aside, printed as `outer_accuracy`. Tune for `accuracy`, never for that. One study
+for each of the five outer folds, and the mean of the `outer_accuracy` of each one's best trial, is nested
+cross-validation: an honest estimate of tuning and fitting together.
+
+With `--checkpoint FILE` (default: TUNEWRIGHT_CHECKPOINT) the scores of finished folds are kept there, and a run that
+finds the file goes on after them.
+"""
+
+# ruff: noqa: T201  (what a trainer prints is its result)
+import argparse
+import hashlib
+import importlib
+import json
+import math
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+BUILT_IN = ("digits", "iris", "wine", "breast_cancer", "diabetes")
+_WORDS = {"True": True, "False": False, "None": None}
+
+
+class InputError(Exception):
+    """Something on the command line that cannot be used; the message says what would be."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, with the default of each option."""
+    options = argparse.ArgumentParser(
+        prog="sklearn_cv",
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = options.add_argument
+    add("--estimator", help="import path of an estimator's class, such as sklearn.svm.SVC")
+    add("--pipeline", help="a YAML or JSON file with a list of steps, in place of --estimator")
+    add("--package", action="append", help="a package that estimators may come from; may be repeated; sklearn if none")
+    add("--data", default="digits", help=f"a CSV or NPZ file, or one of {', '.join(BUILT_IN)}")
+    add("--target", help="the CSV's column to predict, the last if not given")
+    add("--scoring", default="accuracy", help="scorers of scikit-learn, separated by commas")
+    add("--folds", type=int, default=5, help="folds that the scores are the mean of")
+    add("--outer-folds", type=int, help="cut the data in so many parts, of which one is put aside")
+    add("--outer-fold", type=int, help="which part is put aside, counted from 0")
+    add("--seed", type=int, default=int(os.environ.get("TUNEWRIGHT_SEED", "0")), help="each random_state not set")
+    add("--data-seed", type=int, default=0, help="of the folds; keep it fixed, so that runs can be compared")
+    add("--checkpoint", default=os.environ.get("TUNEWRIGHT_CHECKPOINT"), help="file to go on from and to write")
+    add("parameters", nargs="*", metavar="name=value", help="parameters of the estimator or of the pipeline's steps")
+    return options
+
+
+def value_of(text: str) -> Any:
+    """The value that a text stands for: a word of Python, a number or list as JSON has it, else the text itself."""
+    if text in _WORDS:
+        return _WORDS[text]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def load_class(path: str, packages: list[str]) -> Any:
+    """The estimator's class at this import path.
+
+    Raises:
+        InputError: its package is not among those named, it does not exist, or it is no estimator.
+    """
+    from sklearn.base import BaseEstimator
+
+    module, _, name = path.rpartition(".")
+    if path.split(".")[0] not in packages or not module:
+        raise InputError(
+            f"{path!r} is not of the package{'s' if len(packages) > 1 else ''} {', '.join(packages)}; "
+            "write its whole import path, and name another package with --package"
+        )
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"{path!r} cannot be loaded: {error}") from None
+    if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
+        raise InputError(f"{path!r} is no scikit-learn estimator's class")
+    return found
+
+
+def load_pipeline(path: str, packages: list[str]) -> Any:
+    """The pipeline whose steps a YAML or JSON file lists.
+
+    Raises:
+        InputError: the file cannot be read or is no such list.
+    """
+    import yaml
+    from sklearn.pipeline import Pipeline
+
+    try:
+        steps = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"--pipeline {path} cannot be read: {error}") from None
+    form = "each step is {name: TEXT, estimator: IMPORT.PATH, params: {...}}, params may be left out"
+    if not isinstance(steps, list) or not steps:
+        raise InputError(f"--pipeline {path} is not a list of steps; {form}")
+    made = []
+    for step in steps:
+        if not isinstance(step, dict) or not {"name", "estimator"} <= set(step) <= {"name", "estimator", "params"}:
+            raise InputError(f"--pipeline {path} has the step {step!r}; {form}")
+        made.append((step["name"], _build(load_class(str(step["estimator"]), packages), step.get("params") or {})))
+    return Pipeline(made)
+
+
+def _build(kind: Any, parameters: dict[str, Any]) -> Any:
+    try:
+        return kind(**parameters)
+    except TypeError as error:
+        raise InputError(f"{kind.__name__} cannot be made: {error}") from None
+
+
+def estimator(given: argparse.Namespace) -> Any:
+    """The estimator that the options describe, each `random_state` that was not set at the seed.
+
+    Raises:
+        InputError: it cannot be loaded or has no such parameter.
+    """
+    packages = given.package or ["sklearn"]
+    if (given.estimator is None) == (given.pipeline is None):
+        raise InputError("give one of --estimator and --pipeline")
+    kind = load_class(given.estimator, packages) if given.estimator else None
+    made = load_pipeline(given.pipeline, packages) if kind is None else _build(kind, {})
+    chosen = {}
+    for text in given.parameters:
+        name, sign, value = text.partition("=")
+        if not sign or not name or name in chosen:
+            raise InputError(f"{text!r} is not name=value, or names a parameter twice")
+        chosen[name] = value_of(value)
+    unset = {name for name, value in made.get_params().items() if value is None and name.endswith("random_state")}
+    seeds = dict.fromkeys(unset - set(chosen), given.seed)
+    try:
+        return made.set_params(**seeds, **chosen)
+    except (ValueError, AttributeError) as error:
+        raise InputError(str(error)) from None
+
+
+def read_data(name: str, target: str | None) -> tuple["Array", "Array"]:
+    """Features (n, d) as floats, and targets (n,).
+
+    Raises:
+        InputError: the file cannot be read, or a feature is not a number.
+    """
+    import numpy as np
+    from sklearn import datasets
+
+    if name in BUILT_IN:
+        features, targets = getattr(datasets, f"load_{name}")(return_X_y=True)
+        return features, targets
+    try:
+        if name.endswith(".npz"):
+            with np.load(name, allow_pickle=False) as file:
+                return file["X"], file["y"]
+        if name.endswith(".csv"):
+            return _read_csv(name, target)
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"--data {name} cannot be read: {error}") from None
+    raise InputError(f"--data {name} is none of {', '.join(BUILT_IN)}, and no .csv or .npz (with arrays X and y)")
+
+
+def _read_csv(path: str, target: str | None) -> tuple["Array", "Array"]:
+    import csv
+
+    import numpy as np
+
+    with open(path, newline="", encoding="utf-8") as file:
+        names, *rows = list(csv.reader(file))
+    target = names[-1] if target is None else target
+    if target not in names:
+        raise ValueError(f"it has no column {target!r}, only {', '.join(names)}")
+    if ragged := [number for number, row in enumerate(rows, 2) if len(row) != len(names)]:
+        raise ValueError(f"line {ragged[0]} does not have {len(names)} cells")
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    labels = columns.pop(target)
+    try:
+        targets = np.array([float(cell) for cell in labels])
+    except ValueError:
+        targets = np.array(labels)
+    features = []
+    for name, cells in columns.items():
+        try:
+            features.append([float(cell) if cell.strip() else math.nan for cell in cells])
+        except ValueError as error:
+            raise ValueError(f"column {name!r} is not of numbers ({error}); encode it first") from None
+    return np.array(features).T, targets
+
+
+@dataclass
+class Folds:
+    """Scores of the folds that are done, kept in a file where there is one.
+
+    Raises:
+        InputError: the file is another run's.
+    """
+
+    path: Path | None
+    identity: str
+
+    def __post_init__(self) -> None:
+        self.scores: list[dict[str, float]] = []
+        if self.path is not None and self.path.exists():
+            kept = json.loads(self.path.read_text())
+            if kept["identity"] != self.identity:
+                raise InputError(f"the checkpoint {self.path} is of other options or data; name another file")
+            self.scores = kept["scores"]
+
+    def add(self, scores: dict[str, float]) -> None:
+        """Append a fold's; they are on disk when this returns."""
+        self.scores.append(scores)
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            half_written = self.path.with_name(self.path.name + ".part")
+            half_written.write_text(json.dumps({"identity": self.identity, "scores": self.scores}))
+            half_written.replace(self.path)
+
+
+def run(given: argparse.Namespace) -> None:
+    """Cross-validate and print.
+
+    Raises:
+        InputError: something on the command line cannot be used.
+    """
+    import numpy as np
+    from sklearn.base import clone, is_classifier
+    from sklearn.metrics import get_scorer
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    model = estimator(given)
+    try:
+        scorers = {name.strip(): get_scorer(name.strip()) for name in given.scoring.split(",")}
+    except ValueError as error:
+        raise InputError(str(error).splitlines()[0]) from None
+    features, targets = read_data(given.data, given.target)
+    data_digest = hashlib.sha256(np.ascontiguousarray(features).tobytes() + np.array(targets).tobytes()).hexdigest()
+    settings = {key: value for key, value in vars(given).items() if key != "checkpoint"}
+    steps = Path(given.pipeline).read_text(encoding="utf-8") if given.pipeline else None
+    identity = hashlib.sha256(json.dumps([settings, steps, data_digest]).encode()).hexdigest()
+    split = StratifiedKFold if is_classifier(model) else KFold
+    inside, outside = np.arange(len(targets)), None
+    if given.outer_folds is not None:
+        outer = split(given.outer_folds, shuffle=True, random_state=given.data_seed)
+        inside, outside = list(outer.split(features, targets))[given.outer_fold]
+    folds = Folds(Path(given.checkpoint) if given.checkpoint else None, identity)
+    inner = split(given.folds, shuffle=True, random_state=given.data_seed + 1)
+    for number, (train, test) in enumerate(inner.split(features[inside], targets[inside]), 1):
+        if number > len(folds.scores):
+            began = time.monotonic()
+            fitted = clone(model).fit(features[inside[train]], targets[inside[train]])
+            samples = len(train) / (time.monotonic() - began)
+            held = inside[test]
+            folds.add({name: float(scorer(fitted, features[held], targets[held])) for name, scorer in scorers.items()})
+            print(f"samples_per_second: {samples:.1f}")
+        so_far = folds.scores[:number]
+        means = [(name, np.mean([fold[name] for fold in so_far]), so_far[-1][name]) for name in scorers]
+        print(f"step={number} " + " ".join(f"{n}={mean:.6f} {n}_fold={own:.6f}" for n, mean, own in means), flush=True)
+    if outside is not None:
+        fitted = clone(model).fit(features[inside], targets[inside])
+        for name, scorer in scorers.items():
+            print(f"outer_{name}: {scorer(fitted, features[outside], targets[outside]):.6f}")
+    for name in scorers:
+        scores = [fold[name] for fold in folds.scores]
+        print(f"{name}: {np.mean(scores):.6f}\n{name}_std: {np.std(scores, ddof=1):.6f}", flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code 0; 2 with a message where the command line cannot be used."""
+    options = parser()
+    given = options.parse_intermixed_args(argv)  # name=value may stand among the options
+
+    def refuse(message: str) -> NoReturn:
+        options.error(message)
+
+    if given.folds < 2:
+        refuse(f"--folds must be at least 2, not {given.folds}")
+    if (given.outer_folds is None) != (given.outer_fold is None):
+        refuse("--outer-folds and --outer-fold go together")
+    if given.outer_folds is not None and not (given.outer_folds >= 2 and 0 <= given.outer_fold < given.outer_folds):
+        refuse("--outer-folds must be at least 2, and --outer-fold at least 0 and below it")
+    try:
+        run(given)
+    except InputError as error:
+        refuse(str(error))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
