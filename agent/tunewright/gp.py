@@ -95,6 +95,11 @@ class Settings:
         """Columns divided by their lengthscales, shape (S, n, D)."""
         return X.unsqueeze(0) * self.inverse_length.unsqueeze(1)
 
+    def covariance(self, A: Tensor, B: Tensor) -> Tensor:
+        """Prior covariance of the noise-free values at rows of A and B, shape (S, n, m)."""
+        k, _ = matern(_squared(self.scaled(A), self.scaled(B)))
+        return self.signal.view(-1, 1, 1) * k
+
 
 def _squared(A: Tensor, B: Tensor) -> Tensor:
     """Squared distances between rows, shape (S, n, m)."""
@@ -111,7 +116,7 @@ def matern(r2: Tensor) -> tuple[Tensor, Tensor]:
     return (1 + r + r * r / 3) * e, (-5.0 / 6.0) * (1 + r) * e
 
 
-def _cholesky(K: Tensor) -> Tensor:
+def cholesky(K: Tensor) -> Tensor:
     """The lower factor. Raises `NotPositiveDefiniteError` when no jitter helps."""
     for jitter in _JITTERS:
         L: Tensor
@@ -133,7 +138,7 @@ def loss_and_gradient(theta: Tensor, X: Tensor, y: Tensor, shape: Shape, prior: 
     signal = p.signal.view(S, 1, 1)
     K = signal * k
     K.diagonal(dim1=-2, dim2=-1).add_(p.noise.view(S, 1) + 1e-8)
-    L = _cholesky(K)
+    L = cholesky(K)
     inverse = torch.cholesky_inverse(L)
     alpha = inverse @ y  # (S, n)
     loss = 0.5 * (alpha @ y) + L.diagonal(dim1=-2, dim2=-1).log().sum(-1) + 0.5 * n * math.log(2 * math.pi)
@@ -172,7 +177,7 @@ class Fitted:
         k, _ = matern(_squared(self.Z, self.Z))
         K = self.settings.signal.view(-1, 1, 1) * k
         K.diagonal(dim1=-2, dim2=-1).add_(self.settings.noise.view(-1, 1) + 1e-8)
-        self.L = _cholesky(K)
+        self.L = cholesky(K)
         y = self.y.expand(len(self.theta), -1) if self.y.dim() == 1 else self.y
         self.alpha = torch.cholesky_solve(y.unsqueeze(-1), self.L).squeeze(-1)
 
@@ -189,6 +194,18 @@ class Fitted:
         half = torch.linalg.solve_triangular(self.L, k.transpose(-1, -2), upper=False)
         variance = self.settings.signal.unsqueeze(-1) - (half * half).sum(-2)
         return mean, variance.clamp_min(1e-12)
+
+    def posterior_mean(self, X: Tensor) -> Tensor:
+        """Mean of the value under each member, shape (S, m)."""
+        return (self.settings.covariance(X, self.X) @ self.alpha.unsqueeze(-1)).squeeze(-1)
+
+    def left_out(self) -> Tensor:
+        """Mean at each row when that row's own value is left out, averaged over members, shape (n,).
+
+        Rasmussen & Williams 2006, eq. 5.12; the hyperparameters stay those of all rows.
+        """
+        inverse = torch.cholesky_inverse(self.L)
+        return (self.y - self.alpha / inverse.diagonal(dim1=-2, dim2=-1)).mean(0)
 
     def believing(self, X: Tensor) -> "Fitted":
         """The process after the rows of X were seen at their own posterior means ("kriging believer")."""

@@ -10,17 +10,20 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from tunewright.brief import BEST, FEW, Brief, FateBrief, brief
 from tunewright.card import TaskCard
 from tunewright.credit import next_turn
+from tunewright.earlier import recorded, refitted
 from tunewright.guard import Guard
 from tunewright.ledger import Call
 from tunewright.prior import candidates
 from tunewright.proposer import Proposer
 from tunewright.questions import Round
 from tunewright.reply import Prior
+from tunewright.starting import of_earlier, of_textbook, worth_more
 from tunewright.study import Study
 from tunewright.trial import Interval, Proposal, Refusal, Source, Trial, Verdict
 from tunewright_tools.base import Config
@@ -29,9 +32,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tunewright.surrogate import Surrogate
+    from tunewright.surrogate_transfer import Transfer
 
 WARM = 5
-"""Zero-shot turns of the model, right after the default."""
+"""Zero-shot turns of the model, right after the default and the best of earlier trials."""
 WARM_SMALL = 2
 """The same for a small model: its points crowd around the default, and a surrogate learns little from a crowd."""
 INITIAL = 5
@@ -43,7 +47,7 @@ PER_CALL = 3
 FEWEST_FOR_NO_GAIN = 10
 """Values needed before "no gain expected" is believed."""
 _PRIOR_DRAWS = 256
-_PURPOSES = {"turn": 1, "prior": 2, "fit": 3, "suggest": 4}
+_PURPOSES = {"turn": 1, "prior": 2, "fit": 3, "suggest": 4, "earlier": 5}
 
 
 class NothingLeft(Exception):  # noqa: N818 (an end, no error)
@@ -111,6 +115,11 @@ class Planner:
         self.warm = WARM_SMALL if self._small else WARM
         self.limit: int | None = None
         """Trials of the whole study where that is not the card's; the model is told how many are left."""
+        self.earlier = [refitted(one, card) for one in recorded(study)]
+        """Trials of earlier studies, as they fit the card."""
+        self._best_earlier = of_earlier(card, self.earlier)
+        same_task = any(one.same_task for one in self.earlier)
+        self._initial = max(2, 1 + len(self._best_earlier)) if same_task else INITIAL
         self._asked: dict[int, Future[None]] = {}
         self._turns: dict[int, Source] = {}
 
@@ -125,16 +134,33 @@ class Planner:
     def _turn(self, number: int, earlier: Sequence[Trial]) -> Source:
         if not earlier and self.card.start == "default":
             return "default"
+        if sum(t.turn == "earlier" for t in earlier) < len(self._best_earlier):
+            settled = [t for t in earlier if t.number < number - 1]
+            if worth_more(self.card, settled):
+                return "earlier"
         model = self.proposer is not None and self.proposer.silenced() is None
         if model and self._warming(earlier, number):
             return "llm"
-        if len(earlier) < (INITIAL_SMALL if model and self._small else INITIAL):
-            return "sobol"
+        if len(earlier) < (INITIAL_SMALL if model and self._small else self._initial):
+            left = sum(t.source == "textbook" for t in earlier) < len(self._textbook)
+            return "textbook" if left and self._by_textbook(number) else "sobol"
         sources: list[Source] = ["surrogate"]
         sources += ["llm"] if model else []
         sources += ["prior"] if self._prior() else []
         settled = [t for t in earlier if t.number < number - 1]
         return next_turn(self.card, settled, sources, self._rng(number, "turn"))
+
+    @cached_property
+    def _textbook(self) -> list[Proposal]:
+        return of_textbook(self.card, self.seed)
+
+    def _by_textbook(self, number: int) -> bool:
+        """Whether the textbook gives starting points: the person said so, or the model has given none that can run."""
+        if self.study.get("textbook", False):
+            return True
+        before = [c for c in self.study.ledger.calls() if c.number < number]
+        usable = any(not self.card.space.check(p.config).faults for c in before for p in c.proposals)
+        return self.proposer is not None and not usable
 
     def _rng(self, number: int, purpose: str) -> "np.random.Generator":
         import numpy as np
@@ -227,6 +253,10 @@ class Planner:
         turn = self.turn(number, trials)
         if turn == "default":
             return self._default()
+        if turn in ("earlier", "textbook"):
+            points = self._best_earlier if turn == "earlier" else self._textbook
+            stand_in = self._quasi_random(self._taken(trials), "all such points were tried")
+            return replace(self._next_of(points, self._taken(trials)) or stand_in, turn=turn)
         if turn == "sobol":
             return self._quasi_random(self._taken(trials), "a spread of first points")
         view = self._view(number, trials)
@@ -247,7 +277,7 @@ class Planner:
             decision, refused = self._first_accepted(view, [Proposal(c, "prior") for c in drawn], "prior", ranked=True)
             if decision:
                 return decision
-        return replace(self._fallback(view), turn=turn, refused=refused)
+        return replace(self._fallback(number, view), turn=turn, refused=refused)
 
     def _check_gain(self, view: _View) -> None:
         least = self.card.stop.no_gain
@@ -309,12 +339,21 @@ class Planner:
         chosen = self._predicted(view, runnable)
         return Decision(chosen, asked.config, verdict, turn, refused), refused
 
-    def _fallback(self, view: _View) -> Decision:
-        """The surrogate's own point or, while there is nothing to fit, the next quasi-random one."""
-        if view.own is None:
+    def _fallback(self, number: int, view: _View) -> Decision:
+        """The surrogate's own point or, while there is nothing to fit, the textbook's or the next quasi-random one."""
+        if view.own is None or view.surrogate is None:
+            if self._by_textbook(number) and (found := self._next_of(self._textbook, view.taken)):
+                return found
             return self._quasi_random(view.taken, "too few results to fit a surrogate")
         proposal = self._predicted(view, Proposal(view.own, "surrogate", "highest acquisition value"))
-        return Decision(proposal, proposal.config, Verdict(True), "surrogate")
+        weights = {f"weight of {name}": weight for name, weight in view.surrogate.agreement.items()}
+        return Decision(proposal, proposal.config, Verdict(True, numbers=weights), "surrogate")
+
+    def _next_of(self, points: Sequence[Proposal], taken: Collection[str]) -> Decision | None:
+        for p in points:
+            if self.card.space.key(p.config) not in taken and not self.card.space.check(p.config).faults:
+                return Decision(p, p.config, Verdict(True), p.source)
+        return None
 
     def _quasi_random(self, taken: Collection[str], why: str) -> Decision:
         """The next untaken point of one Sobol sequence."""
@@ -337,18 +376,27 @@ class Planner:
 
     def _view(self, number: int, trials: tuple[Trial, ...]) -> _View:
         taken = self._taken(trials)
-        if sum(t.done for t in trials) < 2 or len(trials) < INITIAL:
+        if sum(t.done for t in trials) < 2 or len(trials) < self._initial:
             return _View(None, None, taken)
         from tunewright.acquisition import suggest
         from tunewright.surrogate import fit
 
-        surrogate = fit(self.card, trials, seed=self._seed(number, "fit"))
+        surrogate = fit(self.card, trials, seed=self._seed(number, "fit"), transfer=self._transfer)
         if surrogate is None:
             return _View(None, None, taken)
         own = suggest(surrogate, self.card, trials, n=1, seed=self._seed(number, "suggest"))
         if not own:
             raise _exhausted()
         return _View(surrogate, own[0].config, taken)
+
+    @cached_property
+    def _transfer(self) -> "Transfer | None":
+        """What the earlier studies expect, fitted once."""
+        if not self.earlier:
+            return None
+        from tunewright.surrogate_transfer import Transfer
+
+        return Transfer(self.card, self.earlier, self._seed(0, "earlier"))
 
     def _seed(self, number: int, purpose: str) -> int:
         return int(self._rng(number, purpose).integers(2**31))

@@ -1,15 +1,18 @@
 """What a run would do: the first prompt, the first points, the estimated cost. Nothing is run and no model is asked."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tunewright.brief import brief
 from tunewright.card import TaskCard
+from tunewright.earlier_sources import read_all
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
 from tunewright.planner import INITIAL, WARM, WARM_SMALL
 from tunewright.questions import Asker
+from tunewright.starting import of_earlier, of_textbook
 from tunewright.toolbox import open_tool
 from tunewright_tools.base import Config
 
@@ -53,7 +56,15 @@ class Preview:
 
 
 def preview(
-    card: TaskCard, model: str | Chat | None, *, base_url: str | None, prices: Any, trials: int | None, seed: int
+    card: TaskCard,
+    model: str | Chat | None,
+    *,
+    base_url: str | None,
+    prices: Any,
+    trials: int | None,
+    seed: int,
+    earlier: Sequence[Any] = (),
+    textbook: bool = False,
 ) -> Preview:
     """What a run of this card would do first.
 
@@ -65,8 +76,14 @@ def preview(
     chat = open_chat(model, base_url=base_url, prices=prices)
     number = trials or card.budget.trials
     points: list[tuple[str, Config | None]] = [("default", card.space.default())] if card.start == "default" else []
+    points += [(p.source, p.config) for p in of_earlier(card, read_all([*card.earlier, *earlier], card))]
     warm = WARM if chat is None or chat.trusted_tools else WARM_SMALL
-    points += [("llm", None)] * warm if chat else _quasi_random(card, seed, INITIAL - len(points))
+    if chat is None:
+        by_book = of_textbook(card, seed)[: INITIAL - len(points)] if textbook else []
+        points += [(p.source, p.config) for p in by_book]
+        points += _quasi_random(card, seed, INITIAL - len(points))
+    else:
+        points += [("llm", None)] * warm
     limit = card.budget.seconds_per_trial
     minutes = number * limit / 60 if number and limit else None
     if chat is None:

@@ -19,12 +19,14 @@ def check_card(old: TaskCard, new: TaskCard) -> None:
     Bounds, relations, held values, defaults, texts, constraints, budget, tool and goal may change; parameters, their
     kind, scale, grid, choices and conditions, and the metrics, may not.
     """
-    found = [*_metric_differences(old, new), *_space_differences(old.space, new.space)]
+    measured = list(_metric_differences(old, new))
+    found = [*measured, *_space_differences(old.space, new.space)]
     if found:
+        branch = "" if measured else "open a child study that learns from these trials (--branch, `branch=True`), or "
         raise StudyError(
             f"study {new.name!r} is on record with another card: {'; '.join(found)}",
             "a study may change its bounds, relations, held values, defaults, constraints, budget and texts; for "
-            "anything else give the card another `name`, and it becomes a study of its own",
+            f"anything else {branch}give the card another `name`, and it becomes a study of its own",
         )
 
 

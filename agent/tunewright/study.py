@@ -204,6 +204,64 @@ class Study:
             self.set("card", card.to_json())
         self.card = card
 
+    def revise(self, card: TaskCard) -> None:
+        """Put a changed card on record; trials that start from now on are of it. Its name must be the study's own.
+
+        Raises:
+            StudyError: it differs in more than a study may change, or the record cannot be written.
+        """
+        if card.name != self.name:
+            raise StudyError(f"the card is of study {card.name!r}, not {self.name!r}", "rename the study instead")
+        self._take_card(card)
+
+    def rename(self, name: str) -> None:
+        """Give the study another name; it and its card are renamed at once. Call it while nothing runs.
+
+        Raises:
+            CardError: the name could not be a folder on every system.
+            StudyError: a trial runs, there is a study of that name, or the record cannot be written.
+        """
+        import json
+
+        import sqlalchemy
+
+        card = TaskCard.from_json({**self.card.to_json(), "name": name})
+        self._refuse_running("renamed")
+        with self._speaking("rename the study"):
+            if name in ours(self._storage):
+                raise StudyError(f"{self.storage} holds a study {name!r} already", "choose another name")
+            with self._rdb.engine.begin() as connection:  # Optuna cannot rename: its two tables, in one transaction
+                connection.execute(
+                    sqlalchemy.text("UPDATE studies SET study_name = :name WHERE study_id = :id"),
+                    {"name": name, "id": self._id},
+                )
+                connection.execute(
+                    sqlalchemy.text(
+                        "UPDATE study_user_attributes SET value_json = :card WHERE study_id = :id AND \"key\" = 'card'"
+                    ),
+                    {"card": json.dumps(to_plain(card.to_json())), "id": self._id},
+                )
+        self.card, self.name = card, name
+        self.__dict__.pop("optuna_study", None)
+
+    def delete(self) -> None:
+        """Remove the study from the record for good, its trials and model calls too. Files of trials stay.
+
+        Raises:
+            StudyError: a trial runs, or the record cannot be written.
+        """
+        self._refuse_running("deleted")
+        with self._speaking("delete the study"):
+            self._storage.delete_study(self._id)
+
+    def _refuse_running(self, done: str) -> None:
+        self.sweep()
+        running = [str(t.number) for t in self.trials() if t.running]
+        if running:
+            raise StudyError(
+                f"study {self.name!r} cannot be {done} while trial {', '.join(running)} runs", "stop its run first"
+            )
+
     def space(self, revision: int) -> Space:
         """The space of a revision; `Trial.space_revision` names a trial's own."""
         return self._spaces[revision]

@@ -27,6 +27,7 @@ from tunewright.encoding import Encoding
 from tunewright.gp import Fitted, Prior, Shape
 from tunewright.improvement import log_expected_improvement, margin
 from tunewright.surrogate_success import Success, fit_success
+from tunewright.surrogate_transfer import Joined, Transfer
 from tunewright.targets import Scale, scale
 from tunewright.trial import Trial
 
@@ -75,14 +76,15 @@ class Surrogate:
         card: TaskCard,
         encoding: Encoding,
         success: Success,
-        value: Fitted,
-        primary: Fitted,
+        value: Fitted | Joined,
+        primary: Fitted | Joined,
         primary_scale: Scale,
         bounded: Sequence[_Bounded],
         feasible: NDArray[np.bool_],
         incumbent: Trial,
         n_done: int,
         fit_note: str = "",
+        agreement: Mapping[str, float] | None = None,
     ) -> None:
         self.card = card
         self.encoding = encoding
@@ -93,16 +95,18 @@ class Surrogate:
         """The best feasible trial or, where none is feasible, the one that misses the constraints by least."""
         self.fit_note = fit_note
         """What went otherwise than planned in the fit, for a person; empty when nothing did."""
+        self.agreement = dict(agreement or {})
+        """Of each earlier study its weight in the value, 0 to 1, as far as it orders this study's trials rightly."""
         self._value = value
         self._primary = primary
         self._scale = primary_scale
         self._bounded = list(bounded)
         self._feasible = feasible
-        self._pending = value
+        self._pending: Fitted | Joined = value
         self._best = self._incumbent_of(value)
         self._margin = margin(value.y.numpy()[feasible])
 
-    def _incumbent_of(self, model: Fitted) -> Tensor | None:
+    def _incumbent_of(self, model: Fitted | Joined) -> Tensor | None:
         """`best`, shape (S,); None while no trial is feasible. Pending rows count at their posterior mean."""
         if not self._feasible.any():
             return None
@@ -234,7 +238,12 @@ class Surrogate:
 
 
 def fit(
-    card: TaskCard, trials: Sequence[Trial], *, seed: int, warm: Mapping[str, Any] | None = None
+    card: TaskCard,
+    trials: Sequence[Trial],
+    *,
+    seed: int,
+    warm: Mapping[str, Any] | None = None,
+    transfer: Transfer | None = None,
 ) -> Surrogate | None:
     """What the trials say, or None while fewer than two have a value.
 
@@ -244,6 +253,7 @@ def fit(
             chance of success alone.
         seed: of the hyperparameters' prior draws and of the weights between several metrics.
         warm: `hyperparameters` of an earlier fit; left aside, with a note, when it belongs to another space.
+        transfer: what earlier studies expect.
     """
     done = [t for t in trials if t.done and t.outcome and _finite(t.outcome.metrics, card)]
     notes = []
@@ -262,7 +272,12 @@ def fit(
     z = np.stack([s.forward(column) for s, column in zip(scales, losses.T, strict=True)], axis=1)
     target = z[:, 0] if z.shape[1] == 1 else _scalarised(z, rng)
     start = _warm(warm, encoding, notes)
-    value = _process(encoding, X, target, rng, start)
+    alone = _process(encoding, X, target, rng, start)
+    value: Fitted | Joined = alone
+    agreement: dict[str, float] = {}
+    if transfer is not None:
+        value, agreement = transfer.joined(alone, np.random.default_rng([seed, len(trials), 1]))
+        notes += [transfer.note] if transfer.note else []
     primary = value if z.shape[1] == 1 else _process(encoding, X, z[:, 0], rng, start)
     bounded = []
     for c in card.constraints:
@@ -286,6 +301,7 @@ def fit(
         _incumbent(card, done, metrics, target, feasible),
         len(done),
         "; ".join(dict.fromkeys(notes)),
+        agreement,
     )
     return surrogate.with_pending([t.config for t in trials if t.running])
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from tunewright_tools.base import Config, Outcome, Status
 
 Source = str
-"""Who chose a configuration: default | user | llm | prior | textbook | sobol | surrogate | sampler:<name>."""
+"""Who chose a configuration: default | user | earlier | llm | prior | textbook | sobol | surrogate | sampler:<name>."""
 
 
 @dataclass(frozen=True)
