@@ -222,6 +222,11 @@ class Budget(Part):
     memory_gb_per_trial: float | None = Field(default=None, gt=0, le=_MOST_GB)
     """Host memory (units of 2**30 bytes) above which a trial is killed and recorded as `oom`."""
 
+    gpus_per_trial: int = Field(default=0, ge=0, le=64)
+    """GPUs that each trial has to itself; 0 leaves the environment as it is."""
+    gpu_memory_gb_per_trial: float | None = Field(default=None, gt=0, le=_MOST_GB)
+    """GPU memory (units of 2**30 bytes) above which a trial is killed and recorded as `oom`."""
+
     @property
     def memory_bytes_per_trial(self) -> int | None:
         """`memory_gb_per_trial` in bytes."""
@@ -248,6 +253,8 @@ class ToolCard(Part):
     """The program and its arguments, one item each; `{name}` stands for a parameter's value. No shell reads it."""
     trainer: str | None = None
     """The name of a built-in trainer, for example `torch_digits`."""
+    options: dict[str, bool | int | float | str] | None = None
+    """Options of the trainer that are the same in every trial, such as `seconds: 300`."""
     env: dict[str, str] | None = None
     """Environment variables added for each run. They are kept in the record: no place for keys."""
     cwd: str | None = None
@@ -263,6 +270,11 @@ class ToolCard(Part):
             )
         if self.trainer is not None and not self.trainer.strip():
             raise CardError("trainer is empty", "name a trainer, for example torch_digits").at("trainer")
+        if self.options and self.trainer is None:
+            raise CardError(
+                f"the tool has options ({', '.join(self.options)}) beside a command",
+                "options are for a trainer; write those of a command into its argument list",
+            ).at("options")
 
 
 class GpuCard(Part):
@@ -285,6 +297,8 @@ class HardwareCard(Part):
     """Host memory, units of 2**30 bytes."""
     gpus: tuple[GpuCard, ...] | None = None
     """The GPUs; an empty list says that there is none."""
+    co2_g_per_kwh: float | None = Field(default=None, ge=0)
+    """Grams of CO2 per kilowatt-hour of the electricity there; where it is stated, trials tell `telemetry.co2_g`."""
 
     def __init__(self, **data: Any) -> None:
         if data.get("gpus") is not None:

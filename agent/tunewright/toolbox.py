@@ -5,6 +5,7 @@ from typing import Any
 
 from tunewright.card import TaskCard
 from tunewright.errors import ToolError
+from tunewright.signs import companions
 from tunewright_tools.base import Limits, Tool, ToolSetupError
 
 _GIB = 2**30
@@ -24,7 +25,8 @@ def open_tool(card: TaskCard, tool: "Tool | Callable[..., Any] | None" = None) -
             chosen: Tool = tool
         elif callable(tool):
             extra = [c.metric for c in card.constraints]
-            chosen = FunctionTool(tool, metrics=[m.name for m in card.metrics], extra_names=extra)
+            beside = companions(card.primary.name)
+            chosen = FunctionTool(tool, metrics=[m.name for m in card.metrics], extra_names=extra, beside=beside)
         elif card.tool is None:
             raise ToolError(
                 f"the card {card.name!r} names no tool",
@@ -38,6 +40,9 @@ def open_tool(card: TaskCard, tool: "Tool | Callable[..., Any] | None" = None) -
                 best_of_curve=card.best_of_curve,
                 env=card.tool.env,
                 cwd=card.tool.cwd,
+                beside=companions(card.primary.name),
+                gpus_per_run=card.budget.gpus_per_trial,
+                co2_g_per_kwh=card.stated_hardware.co2_g_per_kwh if card.stated_hardware else None,
             )
         chosen.check({p.name: p.start for p in card.space})
     except ToolSetupError as e:
@@ -50,13 +55,15 @@ def _argv(card: TaskCard) -> list[str]:
 
     assert card.tool is not None
     if card.tool.trainer is not None:
-        return trainer(card.tool.trainer).argv(p.name for p in card.space)
+        return trainer(card.tool.trainer).argv((p.name for p in card.space), card.tool.options)
     return list(card.tool.command or [])
 
 
 def limits(card: TaskCard) -> Limits:
     """What one run may use, from the card's budget."""
-    memory = card.budget.memory_gb_per_trial
+    memory, gpu = card.budget.memory_gb_per_trial, card.budget.gpu_memory_gb_per_trial
     return Limits(
-        seconds=card.budget.seconds_per_trial, memory_bytes=int(memory * _GIB) if memory is not None else None
+        seconds=card.budget.seconds_per_trial,
+        memory_bytes=int(memory * _GIB) if memory is not None else None,
+        gpu_memory_bytes=int(gpu * _GIB) if gpu is not None else None,
     )

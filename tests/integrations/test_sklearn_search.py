@@ -84,6 +84,7 @@ def test_a_model_is_asked_and_its_point_runs() -> None:
     assert found.cv_results_["rationale"][1] == "usual"
     assert found.cv_results_["params"][1] == {"C": 12.0}
     assert "classes are even" in found.model_calls_[0].prompt
+    assert f"{len(X)} rows" in found.model_calls_[0].prompt
     assert chat.requests
 
 

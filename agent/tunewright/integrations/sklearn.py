@@ -13,7 +13,8 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state, get_tags
 
 from tunewright.card import TaskCard
-from tunewright.errors import CardError, StudyError
+from tunewright.dataset import Dataset
+from tunewright.errors import CardError, StudyError, TunerError
 from tunewright.integrations.foreign import identifiers
 from tunewright.integrations.sklearn_space import SearchSpace
 from tunewright.llm.base import Chat
@@ -39,7 +40,8 @@ class TunewrightSearchCV(BaseSearchCV):  # type: ignore[misc]
         space: a `Space`; a list of parameters; or a mapping of names to lists and SciPy distributions (uniform,
             loguniform, randint) as `RandomizedSearchCV` takes it.
         n_trials: candidates; fewer where the space holds no more.
-        model: "local", "openai/NAME", "PROVIDER/NAME", a `Chat`, or None for the surrogate alone.
+        model: "local", "openai/NAME", "PROVIDER/NAME", a `Chat`, or None for the surrogate alone. It is told
+            statistics of the data (rows, features, classes, correlations), never a cell of it.
         goal: what is tuned and what for, for the model; the estimator's name unless given.
         known: facts that the model should know, one sentence each.
         storage: where the trials are recorded (an SQLAlchemy URL); a study that is there already is not continued.
@@ -112,10 +114,11 @@ class TunewrightSearchCV(BaseSearchCV):  # type: ignore[misc]
         if not isinstance(self.n_trials, int) or self.n_trials < 1:
             raise CardError(f"n_trials is {self.n_trials!r}", "give a whole number, 1 or more")
         self._rounds = _Rounds(self.error_score)
+        self._data = None if self.model is None else _described(X, y)
         try:
             super().fit(X, y, **params)
         finally:
-            del self._rounds
+            del self._rounds, self._data
         return self
 
     def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]]) -> None:
@@ -218,7 +221,16 @@ class TunewrightSearchCV(BaseSearchCV):  # type: ignore[misc]
             metrics=[{"name": name, "direction": "maximize"} for name in metrics.values()],
             known=list(self.known),
             budget={"trials": self.n_trials},
+            data=self._data,
         )
+
+
+def _described(X: Any, y: Any) -> Dataset | None:
+    """Statistics of the data for the model; None where there is no table to take them of (sparse rows, texts, few)."""
+    try:
+        return Dataset.of(X, y)
+    except TunerError:
+        return None
 
 
 class _Rounds:
