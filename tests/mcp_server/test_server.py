@@ -244,3 +244,58 @@ def test_the_skill_is_printed() -> None:
     shown = CliRunner().invoke(app, ["mcp", "--skill"])
     assert shown.exit_code == 0
     assert shown.output.startswith("---\nname: tunewright")
+
+
+@pytest.mark.slow
+def test_the_session_of_the_chat_example_over_mcp(project: Path) -> None:
+    """The PyTorch trainer from its script; a run in the background; a pin; an explanation; a kill; a resume; Optuna."""
+    example = Path(__file__).parents[2] / "examples" / "chat" / "train.py"
+    (project / "train.py").write_text(example.read_text())
+    heard: list[str] = []
+    servers: list[int] = []
+
+    def client() -> Client:
+        return Client(server(project), elicitation_callback=answering("yes", heard))
+
+    async def first() -> None:
+        before = {p.pid for p in psutil.Process().children()}
+        talk = client()
+        await talk.__aenter__()
+        servers.extend({p.pid for p in psutil.Process().children()} - before)
+        await ok(talk, "look_at_script", script="train.py")
+        await ok(
+            talk,
+            "set_up_study",
+            script="train.py",
+            name="digits",
+            goal="digits",
+            metric="val_accuracy",
+            direction="maximize",
+            parameters=[{"name": "learning_rate"}, {"name": "batch_size"}, {"name": "optimizer"}],
+        )
+        await ok(talk, "run_trials", trials=6)
+        await ok(talk, "pin", parameter="batch_size", value=32)
+        while sum(t.done for t in Study.load(storage(project), "digits").trials()) < 2:
+            await asyncio.sleep(0.3)
+        assert "default" in json.dumps(await ok(talk, "why_trial", trial=0))
+        for pid in servers:
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(BaseException):  # noqa: B017, PT011 (whatever the SDK says of a dead server)
+            await asyncio.wait_for(talk.call_tool("show_best", {}), 10)
+
+    async def second() -> None:
+        async with client() as talk:
+            await ok(talk, "run_trials", study="digits", trials=2)
+            assert (await ok(talk, "wait_for_run", study="digits", seconds=120))["ended"]
+            exported = await ok(talk, "export", study="digits", target="optuna")
+            compile(exported["text"], "points.py", "exec")
+
+    with contextlib.suppress(BaseExceptionGroup, OSError):
+        asyncio.run(asyncio.wait_for(first(), 100))
+    done = [t.number for t in Study.load(storage(project), "digits").trials() if t.done]
+    assert len(done) >= 2
+    asyncio.run(second())
+    trials = Study.load(storage(project), "digits").trials()
+    assert {t.number for t in trials if t.done} >= set(done)
+    assert trials[-1].config["batch_size"] == 32
+    assert any("run 6 trials" in question for question in heard)
