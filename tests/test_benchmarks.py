@@ -21,6 +21,7 @@ from benchmarks.bayesmark.truth import Truth  # noqa: E402
 
 from tunewright.llm.base import Chat, Request  # noqa: E402
 from tunewright.reply import parse  # noqa: E402
+from tunewright.zero_shot import warmstart  # noqa: E402
 
 CHEAP = ("wine/DecisionTree", "diabetes/DecisionTree", "iris/SVM", "diabetes/SVM", "iris/RandomForest", "wine/SVM")
 
@@ -252,22 +253,30 @@ def test_an_unknown_advisor_is_named_with_what_there_is(name, played):
 # -- the methods -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["tpe+other", "tunewright", "tunewright:oracle", "smac", "gp:silent", ""])
+@pytest.mark.parametrize("name", ["tpe+other", "tpe+", "tunewright", "tunewright:oracle", "ax", "gp:silent", ""])
 def test_an_unknown_method_is_refused(name):
     with pytest.raises(ValueError, match=r"is no (method|advisor); there are"):
         methods.check(name)
 
 
-@pytest.mark.parametrize("name", [*PEERS, "gp+recorded", "tunewright:none", "tunewright:noisy-0.3", *data.RECORDED])
+@pytest.mark.parametrize(
+    "name", [*PEERS, "gp+recorded", "smac+textbook", "tunewright:none", "tunewright:noisy-0.3", *data.RECORDED]
+)
 def test_known_methods_pass(name):
     methods.check(name)
 
 
-@pytest.mark.parametrize("name", ["random", "tpe", "tpe+recorded"])
+@pytest.mark.parametrize("name", ["random", "tpe", "tpe+recorded", "tpe+textbook", "smac"])
 def test_peers_start_from_the_design_and_stay_inside(name):
+    if name == "smac":
+        pytest.importorskip("smac", reason="the peer needs the extra `bench`")
     task = TASKS["wine/DecisionTree"]
     search = methods.searcher(name, task, 100, 12, None)
-    design = data.recorded_design(task) if "+" in name else data.design(task, 100)
+    designs = {
+        "tpe+recorded": data.recorded_design(task),
+        "tpe+textbook": warmstart(task.card(25), 5, model=None, seed=100).configs,
+    }
+    design = designs.get(name, data.design(task, 100))
     asked = []
     for i in range(12):
         asked.append(search.ask())
@@ -275,6 +284,36 @@ def test_peers_start_from_the_design_and_stay_inside(name):
         search.tell(asked[-1], None if i in (1, 7) else i / 12)  # two failures: one in the design, one after it
     assert asked[: len(design)] == design
     assert len({json.dumps(c) for c in asked}) == 12
+    search.close()
+
+
+def test_a_peer_whose_library_is_missing_says_what_to_install(monkeypatch):
+    methods.installed("tpe")
+    monkeypatch.setattr(methods, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"smac\+textbook needs smac, which is not installed: pip install"):
+        methods.installed("smac+textbook")
+
+
+def test_smac_takes_designs_on_the_bounds_and_leaves_failures_out_of_its_model():
+    pytest.importorskip("smac", reason="the peer needs the extra `bench`")
+    from benchmarks.bayesmark.smac_peer import Smac
+
+    task = TASKS["wine/MLP_SGD"]  # logit bounds, of which ConfigSpace cuts the last digits
+    corners = task.space.from_unit([[0.0] * 6, [1.0] * 6, [0.5] * 6])
+    asked = []
+    for _ in range(2):
+        peer = Smac(task, corners, 3)
+        run = []
+        for score in (None, 0.2, 0.4, 0.3):
+            run.append(peer.ask())
+            assert not task.space.check(run[-1]).faults
+            peer.tell(run[-1], score)
+        statuses = [value.status.name for value in peer._smac.runhistory.values()]
+        peer.close()
+        asked.append(run)
+    assert statuses == ["CRASHED", "SUCCESS", "SUCCESS", "SUCCESS"]
+    assert asked[0][:3] == corners
+    assert asked[0] == asked[1]
 
 
 @pytest.mark.slow

@@ -45,3 +45,60 @@ def test_derived_quantities_are_formulas() -> None:
 
 def test_numbers_are_told_in_four_digits() -> None:
     assert short(0.123456789) == 0.1235
+
+
+def test_the_textbook_stands_beside_its_parameter_unless_that_is_held() -> None:
+    from tunewright.textbook import views
+
+    given = card(goal="a network trained with AdamW")
+    told = {p.name: p.usual for p in brief(given, [], textbook=views(given)).space.parameters}
+    assert told["lr"] is not None
+    assert (told["lr"].guess, told["lr"].low, told["lr"].high) == (1e-3, 1e-4, 5e-3)
+    assert told["optimizer"] is not None
+    assert told["optimizer"].allowed == ("adamw", "sgd")
+    assert not any(p.usual for p in brief(given, []).space.parameters)
+    held = card(goal="a network trained with AdamW", held={"lr": 0.01})
+    assert brief(held, [], textbook=views(held)).space.parameters[0].usual is None
+
+
+def test_the_time_that_runs_took_comes_before_the_time_on_the_card() -> None:
+    given = card(minutes_per_trial=12, budget={"seconds_per_trial": 1800, "memory_gb_per_trial": 1.5})
+    before, after = brief(given, []).budget, brief(given, [done(0, config(), 1.0)]).budget
+    assert (before.seconds_per_trial, before.minutes_per_trial) == ("", "12")
+    assert (after.seconds_per_trial, after.minutes_per_trial) == ("1", "")
+    assert (before.most_seconds, before.most_gib) == ("1800", "1.5")
+
+
+def test_the_context_of_the_data_decides_what_is_told_of_it() -> None:
+    facts = {"name": "people", "rows": 60, "classes": 2, "strongest": [0.5], "skewed": 0.1}
+    full = brief(card(data=facts), []).task.data
+    partial = brief(card(data={**facts, "context": "partial"}), []).task.data
+    assert full is not None
+    assert partial is not None
+    assert (full.name, full.rows, full.strongest) == ("people", 60, (0.5,))
+    assert (partial.name, partial.rows, partial.classes, partial.strongest, partial.skewed) == ("", 60, 2, (), None)
+    assert brief(card(data={**facts, "context": "none"}), []).task.data is None
+
+
+def test_the_curves_of_the_best_and_the_latest_are_told_as_facts() -> None:
+    from dataclasses import replace
+
+    from tunewright.questions import Asker
+    from tunewright_tools.base import Outcome, Point
+
+    def curved(number: int, losses: list[float], status: str = "done") -> Trial:
+        points = tuple(Point(float(i + 1), {"loss": v, "train_loss": v / 3}, float(i)) for i, v in enumerate(losses))
+        metrics = {"loss": losses[-1]} if status == "done" else {}
+        outcome = Outcome(status, metrics, points, detail="stopped early")  # type: ignore[arg-type]
+        return replace(done(number, config(), 1.0), status=status, outcome=outcome)
+
+    trials = [curved(0, [3.0 - 0.3 * i for i in range(9)]), curved(1, [3.0, 3.1], "pruned"), done(2, config(), 5.0)]
+    history = brief(card(), trials).history
+    assert history.best[0].signs.improving
+    assert [(t.number, t.step, t.value) for t in history.stopped] == [(1, 2.0, 3.1)]
+    text = Asker(card().space, lean=False).ask("propose", brief(card(), trials), 1).messages[-1].content
+    (first,) = [line for line in text.splitlines() if line.startswith("- trial 0 ")]
+    assert first.endswith('; curve: still improving at its end, "loss" worse than "train_loss" by 0.4')
+    (second,) = [line for line in text.splitlines() if line.startswith("- trial 1: ")]
+    assert second.endswith(" -> 3.1 at step 2")
+    assert "curve" not in next(line for line in text.splitlines() if line.startswith("- trial 2 "))

@@ -86,6 +86,9 @@ FAULTS: list[tuple[dict[str, Any], tuple[str | int, ...], str, str]] = [
     ({"derived": {"val_loss": {"lr": 1}}}, ("derived", "val_loss"), "a name already taken", "of its own"),
     ({"derived": {"a b": {"lr": 1}}}, ("derived", "a b"), "is no name", "letters"),
     ({"derived": ["a"]}, ("derived",), "derived is ['a']", "write"),
+    ({"minutes_per_trial": 0}, ("minutes_per_trial",), "minutes_per_trial is 0", "above 0"),
+    ({"model": 3}, ("model",), "model is 3", "give text"),
+    ({"data": {"row": 3}}, ("data", "row"), "no key 'row'", "did you mean 'rows'?"),
     ({"budget": {"trial": 3}}, ("budget", "trial"), "no key 'trial'", "did you mean 'trials'?"),
     ({"budget": {"trials": 0}}, ("budget", "trials"), "trials is 0", "above 0"),
     ({"budget": {"trials": -3}}, ("budget", "trials"), "trials is -3", "above 0"),
@@ -193,7 +196,7 @@ json_like = st.recursive(
     max_leaves=6,
 )
 KEYS = ["goal", "name", "space", "metrics", "metric", "direction", "constraints", "relations", "derived", "tool"]
-KEYS += ["budget", "stop", "start", "known", "best_of_curve", "hardware"]
+KEYS += ["budget", "stop", "start", "known", "best_of_curve", "hardware", "model", "data", "minutes_per_trial"]
 
 
 @settings(max_examples=300, deadline=None)
@@ -378,6 +381,9 @@ FULL = {
     "stop": {"target": 0.99, "hours": 1, "trials": 10, "no_gain": 0.01},
     "start": "none",
     "known": ["SGD was worse last year."],
+    "model": "a network with two hidden layers",
+    "data": {"name": "digits", "rows": 1797, "features": 64, "classes": 10, "balance": [0.1, 0.1], "missing": 0},
+    "minutes_per_trial": 0.1,
     "best_of_curve": True,
     "hardware": {"cpus": 8, "gpus": []},
 }

@@ -114,6 +114,8 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(tmp_path: Path) -> None:
         (None, ["--model", "openai/gpt-5"], 4, "key", "OPENAI_API_KEY"),
         (None, ["--storage", "sqlite:////nowhere/at/all/study.db"], 3, "/nowhere/at/all", ""),
         (None, ["--trials", "0"], 2, "--trials", ""),
+        (None, ["--confirm", "0"], 2, "--confirm", ""),
+        (None, ["--pruner", "medain"], 2, "no pruner 'medain'", "did you mean 'median'"),
     ],
 )
 def test_bad_input_is_told_with_what_was_seen_and_what_next(
@@ -156,3 +158,25 @@ def test_a_study_of_another_space_is_refused_and_nothing_is_lost(finished: Path,
 def test_help_is_there_for_every_command(tmp_path: Path) -> None:
     for command in ("run", "show", "best", "setup-local"):
         assert tunewright(tmp_path, command, "--help").returncode == 0
+
+
+def test_earlier_trials_from_a_file_and_a_child_study(tmp_path: Path) -> None:
+    path = card_file(tmp_path)
+    (tmp_path / "past.csv").write_text("lr,width,loss\n" + "".join(f"{10**-k},128,{abs(k - 2)}\n" for k in range(2, 6)))
+    arguments = ("run", "tune.yaml", "--model", "none", "--trials", "2")
+    dry = tunewright(tmp_path, *arguments, "--earlier", "past.csv", "--dry-run")
+    assert '1  earlier  {"lr": 0.01, "width": 128}' in dry.stdout, dry.stderr
+    first = tunewright(tmp_path, *arguments, "--earlier", "past.csv")
+    assert "earlier trials of past.csv: 4 of 4 taken in (4 with a value)" in first.stderr
+    assert "trial 1 started (earlier) lr=0.01 width=128" in first.stdout
+    assert "Earlier trials of past.csv: 4 of 4 used, not weighed yet." in first.stdout
+    path.write_text(path.read_text().replace("rounding: power_of_two", "log: true"))
+    refused = tunewright(tmp_path, *arguments)
+    assert refused.returncode == 3
+    assert "--branch" in refused.stderr
+    child = tunewright(tmp_path, *arguments, "--branch")
+    assert child.returncode == 0, child.stderr
+    assert "the study is quick.2, a child of quick" in child.stderr
+    assert "earlier trials of quick: 2 of 2 taken in (2 with a value)" in child.stderr
+    assert "trial 1 started (earlier) lr=0.01 width=128" in child.stdout
+    assert "Earlier trials of quick: 2 of 2 used" in child.stdout

@@ -13,8 +13,9 @@ from typing import Any
 
 import psutil
 import pytest
+from nvml_driver import Card, Driver
 
-from tunewright_tools import process, watch
+from tunewright_tools import gpus, process, watch
 from tunewright_tools.base import Job, Limits, Outcome, Point, Tool, ToolSetupError
 from tunewright_tools.command import CommandTool
 
@@ -356,3 +357,57 @@ def test_nothing_to_reap(tmp_path: Path) -> None:
     assert not process.reap(tmp_path)
     (tmp_path / process.FILE).write_text("{half")
     assert not process.reap(tmp_path)
+
+
+def test_what_is_measured_can_be_a_metric_and_a_constraint(tmp_path: Path) -> None:
+    metrics = [("val_loss", "minimize"), ("telemetry.seconds", "minimize")]
+    outcome = go(tmp_path, "pairs", metrics=metrics, extra_names=["telemetry.peak_gb"])
+    assert outcome.telemetry is not None
+    assert outcome.metrics == {
+        "val_loss": 0.25,
+        "telemetry.seconds": outcome.telemetry.seconds,
+        "telemetry.peak_gb": (outcome.telemetry.peak_bytes or 0) / 2**30,
+    }
+    # A program that prints nothing can be tuned for its speed.
+    assert go(tmp_path, "silent", metrics=metrics[1:]).status == "done"
+
+
+def test_what_cannot_be_measured_here_is_said(tmp_path: Path) -> None:
+    outcome = go(tmp_path, "pairs", extra_names=["telemetry.co2_g"])
+    assert (outcome.status, outcome.fault) == ("crashed", "person")
+    assert "telemetry.co2_g could not be measured here" in outcome.detail
+    with pytest.raises(ToolSetupError, match=r"nothing is measured as 'telemetry\.watts'"):
+        tool("pairs", extra_names=["telemetry.watts"])
+
+
+def test_a_gpu_memory_cap_and_uuids_reach_the_run(tmp_path: Path) -> None:
+    capped = job(tmp_path, devices=("MIG-1",), limits=Limits(20, gpu_memory_bytes=5 * MB))
+    assert tool("arguments").run(capped, lambda _: False).status == "done"
+    environ = json.loads((tmp_path / "seen.json").read_text())["environ"]
+    assert (environ["TUNEWRIGHT_GPU_MEMORY_BYTES"], environ["CUDA_VISIBLE_DEVICES"]) == (str(5 * MB), "MIG-1")
+
+
+def test_each_run_has_its_own_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus, "_open", lambda: Driver(Card("GPU-a"), Card("GPU-b")))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    runner = tool("arguments", gpus_per_run=1)
+    runner.check({})
+    seen: list[str] = []
+
+    def one(index: int) -> None:
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        assert runner.run(job(folder), lambda _: False).status == "done"
+        seen.append(json.loads((folder / "seen.json").read_text())["environ"]["CUDA_VISIBLE_DEVICES"])
+
+    threads = [threading.Thread(target=one, args=(index,)) for index in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(seen) == 2
+    assert set(seen) <= {"0", "1"}
+    with pytest.raises(ToolSetupError, match="each run wants 3 GPUs, but 2 can be seen here"):
+        tool("pairs", gpus_per_run=3).check({})
+    with pytest.raises(ToolSetupError, match="gpus_per_run is -1"):
+        tool("pairs", gpus_per_run=-1)

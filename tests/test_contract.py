@@ -90,11 +90,12 @@ def test_points() -> None:
     reader = Reader({"val_loss": "minimize", "acc": "maximize"})
     points = reader.feed('step=10 epoch=1 val_loss=0.5 other=3\n{"epoch": 2, "acc": 0.5, "val_loss": NaN}\n', 1.5)
     points += reader.feed("epoch: 3\nval_loss: 7\nstep=4 other=1\nstep=nan acc=1\nstep=x acc=2\n", 2.5)
-    assert [(point.step, point.metrics, point.seconds) for point in points] == [
+    assert [(point.step, point.metrics, point.seconds) for point in reader.values.curve()] == [
         (10, {"val_loss": 0.5}, 1.5),
         (2, {"acc": 0.5}, 1.5),
     ]
-    assert tuple(points) == reader.values.curve()
+    assert [point.step for point in points] == [10, 2]
+    assert math.isnan(points[1].metrics["val_loss"])
     assert reader.values.final() == {"val_loss": 7, "acc": 2}
 
 
@@ -166,3 +167,41 @@ def test_a_long_curve_is_thinned_evenly_but_its_best_is_exact() -> None:
 def test_declarations_that_cannot_be_read(metrics: list[tuple[str, str]], said: str) -> None:
     with pytest.raises(ToolSetupError, match=said):
         declared(metrics)
+
+
+def test_what_a_run_says_of_itself_is_no_metric():
+    reader = Reader(declared([("val_loss", "minimize")]))
+    reader.feed("step=1 val_loss=0.5 tokens_per_second=100\n", 1.0)
+    reader.feed(
+        'tokens_per_second: 120\npeak_gpu_bytes: 7e9\n{"samples_per_second": NaN}\ntokens_per_second: soon\n', 2.0
+    )
+    assert reader.reported == {"tokens_per_second": 120.0, "peak_gpu_bytes": 7e9}
+    assert reader.values.final() == {"val_loss": 0.5}
+
+
+def test_without_any_printed_metric_other_lines_are_no_near_misses():
+    reader = Reader({})
+    reader.feed("this = that, and status: fine\n", 1.0)
+    assert reader.notes == []
+    assert reader.values.missing() == ()
+
+
+def test_names_beside_a_metric_join_its_next_point_and_need_not_appear() -> None:
+    reader = Reader({"val_loss": "minimize"}, beside=["train_loss", "grad_norm", "val_loss"])
+    reader.feed("step=1 train_loss=3\nstep=2 train_loss=2 grad_norm=nan\nstep=2 val_loss=2.5\n", 1.0)
+    reader.feed('step=3 val_loss=2.4 grad_norm=0.5\ntrain_loss: soon\n{"step": 4, "val_loss": 2.3}\n', 2.0)
+    assert [(point.step, point.metrics) for point in reader.values.curve()] == [
+        (2, {"val_loss": 2.5, "train_loss": 2}),
+        (3, {"val_loss": 2.4, "grad_norm": 0.5}),
+        (4, {"val_loss": 2.3}),
+    ]
+    assert reader.values.final() == {"val_loss": 2.3}
+    assert reader.values.missing() == ()
+    assert reader.notes == []
+
+
+def test_a_point_of_nan_alone_is_handed_on_and_not_kept() -> None:
+    reader = Reader({"val_loss": "minimize"})
+    (point,) = reader.feed("step=1 val_loss=nan\n", 1.0)
+    assert math.isnan(point.metrics["val_loss"])
+    assert reader.values.curve() == ()

@@ -58,7 +58,9 @@ def test_the_context(tmp_path: Path) -> None:
     assert given.config == {"x": 2.0}
     assert outcome.metrics == {"loss": 0.125}
     assert [(point.step, point.metrics) for point in outcome.curve] == [(1, {"loss": 0.5}), (3, {"loss": 0.25})]
-    assert asked == [(point, threading.get_ident()) for point in outcome.curve]
+    assert [point.step for point, _ in asked] == [1, 2, 3]
+    assert math.isnan(asked[1][0].metrics["loss"])
+    assert {thread for _, thread in asked} == {threading.get_ident()}
 
 
 def test_who_gets_the_context(tmp_path: Path) -> None:
@@ -204,3 +206,26 @@ def test_check() -> None:
         FunctionTool(len, "loss")
     with pytest.raises(ToolSetupError, match="cannot be called"):
         FunctionTool(3, ["loss"])  # type: ignore[arg-type]
+
+
+def test_what_is_measured_can_be_a_metric_where_it_is_known_in_this_process(tmp_path: Path) -> None:
+    def objective(config: dict[str, Any]) -> dict[str, float]:
+        return {"val_loss": 0.5}
+
+    job = Job(0, 0, {}, 0, tmp_path)
+    outcome = FunctionTool(objective, ["val_loss"], ["telemetry.seconds"]).run(job, lambda _: False)
+    assert outcome.telemetry is not None
+    assert outcome.metrics == {"val_loss": 0.5, "telemetry.seconds": outcome.telemetry.seconds}
+    lacking = FunctionTool(objective, ["val_loss"], ["telemetry.peak_gb"]).run(job, lambda _: False)
+    assert (lacking.status, lacking.fault) == ("crashed", "person")
+    assert "telemetry.peak_gb cannot be measured in this process" in lacking.detail
+
+
+def test_what_stands_beside_a_metric_is_kept_where_it_is_a_number(tmp_path: Path) -> None:
+    def objective(config: dict[str, Any], ctx: Context) -> float:
+        ctx.report(1, loss=1.0, train_loss=np.float32(0.5))
+        ctx.report(2, loss=0.9, train_loss="none")
+        return 0.9
+
+    outcome = FunctionTool(objective, ["loss"], beside=["train_loss"]).run(job(tmp_path), lambda _: False)
+    assert [point.metrics for point in outcome.curve] == [{"loss": 1.0, "train_loss": 0.5}, {"loss": 0.9}]

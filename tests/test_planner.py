@@ -5,8 +5,14 @@ import pytest
 from toy import card, config, objective
 
 from tunewright import Tuner
+from tunewright.earlier import Earlier, Row, fitting, recorded
+from tunewright.earlier_sources import read
+from tunewright.errors import CardError, StudyError
 from tunewright.llm.scripted import Scripted
 from tunewright.planner import INITIAL, INITIAL_SMALL, WARM, WARM_SMALL
+from tunewright.report import earlier_lines, report
+from tunewright.space import Float, Space
+from tunewright.starting import EARLIER, TEXTBOOK
 
 
 def sources(folder: Path, model: Any, trials: int, **changes: Any) -> list[tuple[str, str]]:
@@ -52,3 +58,120 @@ def test_the_last_trial_asks_nobody_what_comes_next(tmp_path: Path) -> None:
 def test_an_error_of_ours_in_the_models_thread_is_not_swallowed(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         sources(tmp_path, Scripted([lambda request: 1 // 0]), 3)
+
+
+# -- the textbook ------------------------------------------------------------------------------------------------------
+
+
+def test_where_the_model_never_answers_the_textbook_stands_in_under_its_own_name(tmp_path: Path) -> None:
+    found = sources(tmp_path, Scripted([]), INITIAL + 1)
+    assert [source for _, source in found] == ["default", *["textbook"] * TEXTBOOK, "sobol", "surrogate"]
+    assert {turn for turn, source in found if source == "textbook"} == {"llm"}
+
+
+def test_a_model_that_may_not_be_asked_leaves_its_turns_to_the_textbook(tmp_path: Path) -> None:
+    found = sources(tmp_path, Scripted([answers]), INITIAL, budget={"usd": 0})
+    assert found == [("default", "default"), *[("textbook", "textbook")] * TEXTBOOK, ("sobol", "sobol")]
+
+
+def test_a_model_whose_replies_cannot_run_counts_as_silent(tmp_path: Path) -> None:
+    bad = {"proposals": [{"config": config(7.0)}]}
+    found = sources(tmp_path, Scripted([bad], repeat_last=True), INITIAL)
+    assert [source for _, source in found][1 : 1 + TEXTBOOK] == ["textbook"] * TEXTBOOK
+
+
+def test_one_usable_reply_and_the_textbook_stays_closed(tmp_path: Path) -> None:
+    one = {"proposals": [{"config": {**config(0.02), "momentum": None}}]}
+    assert [source for _, source in sources(tmp_path, Scripted([one]), 3)] == ["default", "llm", "sobol"]
+
+
+def test_what_the_textbook_does_not_know_stays_quasi_random(tmp_path: Path) -> None:
+    unknown = Space(Float("zeta_7", 1e-3, 1.0, default=0.5))
+    tuner = Tuner(card(space=unknown), Scripted([]), f"sqlite:///{tmp_path}/study.db", folder=tmp_path)
+    assert [t.source for t in tuner.run(lambda c: c["zeta_7"], trials=3).trials] == ["default", "sobol", "sobol"]
+
+
+def test_without_a_model_the_textbook_is_asked_only_where_the_person_says_so(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path}/study.db"
+    with Tuner(card(), None, storage, folder=tmp_path, textbook=True) as tuner:
+        tuner.run(objective, trials=2)
+    with Tuner(card(), None, storage, folder=tmp_path) as again:  # the record remembers
+        trials = again.run(objective, trials=INITIAL).trials
+    assert [t.turn for t in trials] == ["default", *["textbook"] * TEXTBOOK, "sobol"]
+
+
+# -- earlier trials ----------------------------------------------------------------------------------------------------
+
+
+def past(factor: float = 5.0, n: int = 20) -> Earlier:
+    configs = card().space.sample(n, seed=11)
+    return fitting("past", card(), [Row(c, {"loss": 2 + factor * objective(c)}, "done") for c in configs])
+
+
+def test_the_best_earlier_trials_run_after_the_default_and_help_the_surrogate(tmp_path: Path) -> None:
+    with Tuner(card(), None, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, earlier=[past()]) as tuner:
+        trials = tuner.run(objective, trials=INITIAL + 2).trials
+        assert [t.turn for t in trials] == ["default", *["earlier"] * EARLIER, "sobol", "surrogate", "surrogate"]
+        best = min(past().trials, key=lambda t: t.metrics["loss"])
+        assert trials[1].config == best.config
+        assert trials[1].rationale == f"loss {best.metrics['loss']:.4g} in past"
+        assert trials[-1].verdict.numbers["weight of past"] > 0.5
+        assert tuner.result().best.number < len(trials)
+        seen = report(tuner.study)
+    assert [(e.name, e.given, e.taken) for e in seen.earlier] == [("past", 20, 20)]
+    assert "20 of 20 used, weight 0." in earlier_lines(seen)[0]
+    assert {c.source: c.turns for c in seen.totals.sources}["earlier"] == EARLIER
+
+
+def test_earlier_trials_that_are_worse_than_the_default_run_no_more(tmp_path: Path) -> None:
+    with Tuner(card(), None, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, earlier=[past(-5.0)]) as tuner:
+        trials = tuner.run(objective, trials=INITIAL + 3).trials
+    # the second was due before the first had ended: the model, where there is one, is asked a trial ahead
+    assert [t.turn for t in trials[:INITIAL]] == ["default", "earlier", "earlier", "sobol", "sobol"]
+    assert {w for t in trials for w in t.verdict.numbers.values()} == {0.0}
+
+
+def test_the_models_zero_shot_turns_follow_the_earlier_trials(tmp_path: Path) -> None:
+    model = Scripted([answers], repeat_last=True)
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, earlier=[past()]) as tuner:
+        trials = tuner.run(objective, trials=1 + EARLIER + WARM).trials
+    assert [t.turn for t in trials] == ["default", *["earlier"] * EARLIER, *["llm"] * WARM]
+
+
+def test_a_study_goes_on_without_the_file_and_as_if_never_stopped(tmp_path: Path) -> None:
+    (tmp_path / "past.csv").write_text(
+        "lr,optimizer,momentum,width,loss\n"
+        + "".join(
+            f"{t.config['lr']},{t.config['optimizer']},{t.config.get('momentum', '')},{t.config['width']},"
+            f"{t.metrics['loss']}\n"
+            for t in past().trials
+        )
+    )
+    runs = []
+    for name, stops in (("at_once", [8]), ("in_pieces", [1, 3, 6, 8])):
+        (tmp_path / name).mkdir()
+        made = card(earlier=[str(tmp_path / "past.csv")])
+        for i, stop in enumerate(stops):
+            if name == "in_pieces" and i == 1:
+                (tmp_path / "past.csv").unlink()
+            with Tuner(made, None, f"sqlite:///{tmp_path}/{name}/study.db", folder=tmp_path) as tuner:
+                trials = tuner.run(objective, trials=stop).trials
+                assert [len(one.trials) for one in recorded(tuner.study)] == [20]
+        runs.append([(t.config, t.turn, t.verdict.numbers) for t in trials])
+    assert runs[0] == runs[1]
+
+
+def test_an_unreadable_source_stops_before_any_trial(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="there is no file"):
+        Tuner(card(earlier=[str(tmp_path / "gone.csv")]), None, f"sqlite:///{tmp_path}/study.db", folder=tmp_path)
+    with pytest.raises(CardError, match=r"earlier is 'past\.csv'"):
+        Tuner(card(), None, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, earlier="past.csv")
+
+
+def test_a_study_of_ours_starts_another(tmp_path: Path) -> None:
+    with Tuner(card(), None, f"sqlite:///{tmp_path}/old.db", folder=tmp_path) as old:
+        old.run(objective, trials=6)
+    storage = f"sqlite:///{tmp_path}/study.db"
+    with Tuner(card(), None, storage, folder=tmp_path, earlier=[f"sqlite:///{tmp_path}/old.db"]) as tuner:
+        trials = tuner.run(objective, trials=2).trials
+    assert trials[1].config == min((t.config for t in read(old.study, card()).trials[1:]), key=objective)

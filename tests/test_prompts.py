@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import jinja2.meta
@@ -21,7 +22,7 @@ def test_the_readme_lists_every_template_and_partial() -> None:
         assert f"`{path.name.removesuffix('.md.j2')}`" in text
 
 
-@pytest.mark.parametrize("name", [t for t in TEMPLATES if t != "system"])
+@pytest.mark.parametrize("name", [t for t in TEMPLATES if t not in ("system", "mcp_instructions")])
 def test_a_missing_variable_is_an_error(name: str) -> None:
     with pytest.raises(jinja2.UndefinedError):
         render(name)
@@ -32,7 +33,7 @@ def test_the_readme_names_the_variables_that_a_template_reads(name: str) -> None
     row = next(line for line in (FOLDER / "README.md").read_text().splitlines() if line.startswith(f"| `{name}`"))
     listed = set(re.findall(r"[a-z_]+", row.split("|")[3])) - {"none"}
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER))
-    environment.filters |= {"quoted": str, "json": str}
+    environment.filters |= {"quoted": str, "json": str, "percent": str}
 
     def variables(file: str) -> set[str]:
         tree = environment.parse((FOLDER / file).read_text())
@@ -83,11 +84,92 @@ def test_the_hash_changes_with_a_partial(tmp_path: Path, monkeypatch: pytest.Mon
     assert render("system").hash == render("system").hash
 
 
-def test_a_card_with_14_parameters_fits_the_budget_of_a_first_round() -> None:
-    from tunewright.space import Float, Space
+DATA = {
+    "name": "adult",
+    "rows": 48842,
+    "features": 14,
+    "numeric": 6,
+    "categorical": 8,
+    "categories": 102,
+    "missing": 0.00946,
+    "duplicates": 0.00106,
+    "skewed": 0.333,
+    "strong_pairs": 0.0,
+    "mean_correlation": 0.0565,
+    "target": "income",
+    "task": "classification",
+    "classes": 2,
+    "balance": [0.761, 0.239],
+    "target_correlated": 0,
+    "strongest": [0.333, 0.23],
+    "strongest_names": ["education-num", "age"],
+    "feature_names": ["age", "workclass"],
+}
+TOLD = """\
+# Data "adult"
+- 48842 rows, 0.106% repeated
+- 14 features, 6 numeric, 8 categorical, 102 categories, 33.3% of the numeric ones with a skewness beyond 1, \
+0.946% of the cells missing
+- target "income": classification, 2 classes, shares 0.761, 0.239
+- correlations: features 0.0565 on average, beyond 0.5 for 0% of their pairs, beyond 0.5 with the target for 0, \
+strongest with the target "education-num" 0.333, "age" 0.23
+- features: "age", "workclass", ...
+# Parameters
+"""
+FEW = """\
+# Data
+- 500 rows; what follows is of 100 of them, drawn at random
+- target: regression, mean -3.5, standard deviation 2.0, skewness 0.1
+- correlations: strongest with the target -0.7
+# Parameters
+"""
+NUMBERS = {"rows": 500, "sampled_rows": 100, "task": "regression", "strongest": [-0.7]}
 
-    wide = card(
-        space=Space(*(Float(f"p{i}", 1e-5, 1.0, log=True, about="a line that says what it does") for i in range(14)))
-    )
-    text = "".join(m.content for m in Asker(wide.space, lean=False).ask("first_round", brief(wide, []), 5).messages)
-    assert len(text) / 4 < 1500
+
+@pytest.mark.parametrize(
+    ("data", "text"), [(DATA, TOLD), ({**NUMBERS, "target_mean": -3.5, "target_std": 2, "target_skew": 0.1}, FEW)]
+)
+@pytest.mark.parametrize("round", ["first_round", "propose"])
+def test_the_data_in_words(data: dict[str, Any], text: str, round: Any) -> None:
+    given = card(data=data)
+    assert text in Asker(given.space, lean=False).ask(round, brief(given, []), 3).messages[-1].content
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({}, "There is no fixed number of trials.\n"),
+        ({"minutes_per_trial": 12}, "There is no fixed number of trials; one takes about 12 minutes.\n"),
+        ({"budget": {"seconds_per_trial": 60}}, "trials; one is ended after 60 seconds.\n"),
+        ({"budget": {"memory_gb_per_trial": 1.5}}, "trials; one is ended above 1.5 GiB of memory.\n"),
+        (
+            {"minutes_per_trial": 0.5, "budget": {"seconds_per_trial": 60, "memory_gb_per_trial": 2}},
+            "; one takes about 0.5 minutes; one is ended after 60 seconds or above 2 GiB of memory.\n",
+        ),
+    ],
+)
+def test_the_time_and_the_limits_of_a_trial_in_words(given: dict[str, Any], text: str) -> None:
+    asked = Asker(card().space, lean=False).ask("first_round", brief(card(**given), []), 3)
+    assert text in asked.messages[-1].content
+
+
+def test_only_a_large_model_is_asked_for_derived_quantities_and_only_where_there_can_be_some() -> None:
+    from tunewright.space import Choice, Float, Space
+
+    def asked(space: Space, lean: bool) -> bool:
+        question = Asker(space, lean=lean).ask("first_round", brief(card(space=space), []), 1)
+        text, schema = question.messages[-1].content, question.schema["properties"]
+        assert ("`derived`" in text) is ('"derived"' in text) is ("derived" in schema)
+        return "derived" in schema
+
+    assert asked(card().space, lean=False)
+    assert not asked(card().space, lean=True)
+    assert not asked(Space(Float("lr", 1e-5, 1.0), Float("shift", -1.0, 1.0), Choice("kind", ["a", "b"])), lean=False)
+
+
+def test_a_small_model_reads_every_name_in_the_example_and_is_held_to_the_bounds() -> None:
+    for lean in (True, False):
+        question = Asker(card().space, lean=lean).ask("first_round", brief(card(), []), 1)
+        shape = question.messages[-1].content.split("Shape of the answer: ")[1]
+        assert all(f'"{name}"' in shape for name in card().space.names) is lean
+        assert ("minimum" in str(question.schema)) is lean

@@ -1,7 +1,10 @@
-import pytest
-from toy import space
+from typing import Any
 
-from tunewright.reply import parse
+import pytest
+from toy import card, space
+
+from tunewright.card import TaskCard
+from tunewright.reply import parse, sound_derived
 
 
 def test_the_shape_that_the_prompt_asks_for() -> None:
@@ -53,3 +56,54 @@ def test_a_prior_is_kept_only_where_it_makes_sense(view: object, kept: bool) -> 
     prior = parse({"proposals": [], "prior": {"lr": view, "optimizer": view, "nonsense": view}}, space()).prior
     assert ("lr" in prior) is kept
     assert set(prior) <= {"lr"}
+
+
+def derived(stated: Any, given: TaskCard | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+    return sound_derived(parse({"proposals": [], "derived": stated}, space()).derived, given or card())
+
+
+def test_a_derived_quantity_that_a_card_could_hold_is_kept() -> None:
+    sound, refused = derived({"cost": {"width": 2, "lr": -0.5}})
+    assert sound == {"cost": {"width": 2.0, "lr": -0.5}}
+    assert refused == {}
+    assert card(derived=sound).derived == sound
+
+
+@pytest.mark.parametrize(
+    ("name", "powers", "reason"),
+    [
+        ("cost", {"momentum": 1}, "'momentum' is there only under a condition"),
+        ("cost", {"optimizer": 1}, "'optimizer' is not numeric"),
+        ("cost", {"depth": 1}, "'depth' is not in the space"),
+        ("cost", {"width": 0}, "its power is 0"),
+        ("cost", {"width": 11}, "the power of 'width' is 11"),
+        ("cost", {"width": "2"}, "the power of 'width' is '2'"),
+        ("cost", {"width": True}, "the power of 'width' is True"),
+        ("cost", {"width": float("nan")}, "the power of 'width' is 'nan'"),
+        ("cost", {}, "is empty"),
+        ("cost", "width * depth", "is 'width * depth'"),
+        ("cost", None, "is 'None'"),
+        ("loss", {"width": 1}, "a name already taken"),
+        ("lr", {"width": 1}, "a name already taken"),
+        ("known", {"width": 1}, "a name already taken"),
+        ("my cost", {"width": 1}, "is no name"),
+        ("import os\n", {"width": 1}, "is no name"),
+    ],
+)
+def test_one_that_a_card_could_not_hold_is_refused_with_the_cards_own_reason(
+    name: str, powers: Any, reason: str
+) -> None:
+    sound, refused = derived({name: powers, "fine": {"width": 1}}, card(derived={"known": {"width": 3}}))
+    assert sound == {"fine": {"width": 1.0}}
+    assert reason in refused[name]
+
+
+@pytest.mark.parametrize("stated", [None, 3, "text", [], {}, [{"a": 1}]])
+def test_no_derived_quantities(stated: Any) -> None:
+    assert derived(stated) == ({}, {})
+
+
+def test_a_flood_of_derived_quantities_is_cut() -> None:
+    sound, refused = derived({f"q{i}" + "x" * 1000: {f"p{j}": 1 for j in range(1000)} for i in range(100)})
+    assert len(sound) + len(refused) <= 8
+    assert all(len(name) <= 64 for name in refused)

@@ -28,5 +28,17 @@ def test_a_lean_reply_has_neither_reasons_nor_a_prior() -> None:
 
 def test_a_full_reply_asks_a_prior_of_numeric_parameters() -> None:
     schema = reply_schema(space(), 3, prior=True, rationale=True)
-    assert list(schema["properties"]["prior"]["properties"]) == ["lr", "momentum", "width"]
+    assert schema["properties"]["prior"]["additionalProperties"]["required"] == ["guess", "low", "high"]
     assert schema["properties"]["proposals"]["minItems"] == 3
+
+
+def test_derived_quantities_and_bounds_are_there_only_when_asked_for() -> None:
+    small = reply_schema(space(), 1, prior=False, rationale=False)
+    assert "derived" not in small["properties"]
+    large = reply_schema(space(), 1, prior=True, rationale=True, derived=True, bounds=False)
+    assert large["properties"]["derived"]["additionalProperties"]["additionalProperties"] == {"type": "number"}
+    values = large["properties"]["proposals"]["items"]["properties"]["config"]["properties"]
+    assert values["lr"] == {"type": "number"}
+    assert values["width"] == {"enum": [16, 32, 64, 128, 256, 512]}
+    assert values["optimizer"] == {"enum": ["adamw", "sgd"]}
+    assert values["momentum"] == {"anyOf": [{"type": "number"}, {"type": "null"}]}

@@ -1,5 +1,7 @@
+import importlib.util
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from tunewright import warmstart
 from tunewright.brief import brief
 from tunewright.card import TaskCard
 from tunewright.errors import ModelError, SpaceError, TunerError
-from tunewright.llm.base import Reply
+from tunewright.llm.base import Reply, Request
+from tunewright.llm.local import LocalChat
 from tunewright.llm.openai_chat import OpenAIChat
 from tunewright.llm.scripted import Scripted
 from tunewright.questions import Asker
@@ -62,6 +65,17 @@ def test_one_request_over_http_gives_checked_points_with_their_reasons_prior_and
     assert points.cost_usd is None  # no price is known for this model
     assert points.notes == ()
     json.dumps(points.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("second", [replies(*GOOD), replies(config(8.0)), "nothing"], ids=["good", "bad", "text"])
+def test_two_requests_over_http_when_the_first_reply_holds_nothing_usable_and_never_three(second: Any) -> None:
+    answers = [Answer(text=json.dumps(r), tokens=(900, 120)) for r in (replies(config(7.0)), second)]
+    with OpenAIServer(answers) as server:
+        points = warmstart(card(), n=4, model=OpenAIChat("toy", base_url=server.url, api_key=KEY))
+        assert len(server.chats) == 2
+    assert (points.calls, points.tokens_in, points.tokens_out) == (2, 1800, 240)
+    assert len(points) == 4
+    assert "model: 2 requests, 1800 tokens in, 240 out" in points.remarks()[-1]
 
 
 def test_after_a_reply_without_anything_usable_it_is_asked_once_more() -> None:
@@ -129,6 +143,19 @@ def test_costs_add_up_and_a_free_model_costs_nothing() -> None:
 def test_the_words_of_a_model_cannot_move_the_cursor() -> None:
     reply = {"proposals": [{"config": GOOD[0], "rationale": "one\ntwo \x1b[31mred"}]}
     assert warmstart(card(), n=1, model=Scripted([reply])).items[0].rationale == "one two [31mred"
+
+
+def test_derived_quantities_of_the_model_are_kept_where_the_card_could_hold_them() -> None:
+    stated = {"cost": {"width": 2, "lr": -1}, "size": {"depth": 1}, "loss": {"width": 1}}
+    points = warmstart(card(), n=4, model=Scripted([replies(*GOOD, derived=stated)]))
+    assert points.derived == {"cost": {"width": 2.0, "lr": -1.0}}
+    assert points.to_json()["derived"] == points.derived
+    assert card(derived=points.derived).derived == points.derived
+    assert [note for note in points.notes if note.startswith("left out: derived quantity")] == [
+        "left out: derived quantity 'size': 'depth' is not in the space (lr, optimizer, momentum, width)",
+        "left out: derived quantity 'loss' has a name already taken",
+    ]
+    assert "derived, says the model: cost = width^2 * lr^-1" in points.remarks()
 
 
 # -- the textbook alone ------------------------------------------------------------------------------------------------
@@ -199,6 +226,22 @@ def test_the_values_of_an_unordered_choice_are_all_equally_far_apart() -> None:
     assert [c["kind"] for c in points.configs] == ["a", "b", "c"]  # by place in the list, c would come before b
 
 
+@pytest.mark.parametrize("given", [None, [], [GOOD[0]]])
+def test_without_the_textbook_nothing_of_it_is_told_or_used(given: list[dict[str, Any]] | None) -> None:
+    wanted = card(goal="a network trained with AdamW")
+    model = None if given is None else Scripted([replies(*given)], repeat_last=True)
+    points = warmstart(wanted, n=5, model=model, textbook=False)
+    assert_sound(points, wanted)
+    first = "llm" if given else "default"
+    assert points.items[0].source == first
+    assert {p.source for p in points.items} == {first, "default", "sobol"}
+    assert points.prior == points.prior_from == {}
+    assert "textbook" not in "\n".join([points.text(), *points.remarks()])
+    for request in model.requests if model else ():
+        assert "sually" not in request.messages[1].content
+    assert points.configs == warmstart(wanted, n=5, model=model, textbook=False).configs
+
+
 # -- what the model is told --------------------------------------------------------------------------------------------
 
 
@@ -206,37 +249,86 @@ def test_the_textbook_is_shown_for_what_it_recognises() -> None:
     model = Scripted([replies(*GOOD)])
     warmstart(card(goal="a network trained with AdamW"), n=4, model=model)
     text = model.requests[0].messages[-1].content
-    assert "# What textbooks and library defaults say\n" in text
-    assert "- `lr`: usually " in text
+    assert '"Usually" is what textbooks and library defaults say' in text
+    assert "- `lr`: a number from 1e-05 to 0.1, log scale; default 0.001; usually 0.001 (0.0001 to 0.005)." in text
     assert "Nothing has run yet." in text
     assert not views(card(space=Space(Float("zork", 0.0, 1.0))))
     plain = Asker(space(), lean=False).ask("first_round", brief(card(), []), 4)
     assert "textbooks" not in plain.messages[-1].content
 
 
-def test_14_parameters_with_textbook_lines_stay_under_1500_tokens() -> None:
-    about = "what it does, as a person would say it"
+def wide() -> TaskCard:
+    """Fourteen parameters that the textbook knows, statistics of the data, hardware, times and limits."""
     parameters: list[Parameter] = [
-        Float("learning_rate", 1e-5, 1e-1, log=True, about="peak learning rate of AdamW"),
-        Float("weight_decay", 1e-4, 1.0, log=True, about=about),
-        Float("beta1", 0.5, 0.99, about=about),
-        Float("beta2", 0.8, 0.9999, about=about),
-        Float("dropout", 0.0, 0.6, about=about),
-        Float("label_smoothing", 0.0, 0.3, about=about),
-        Int("batch_size", 16, 1024, rounding="power_of_two", about=about),
-        Int("epochs", 1, 100, about=about),
-        Float("warmup_ratio", 0.0, 0.2, about=about),
-        Float("grad_clip", 0.1, 10.0, log=True, about=about),
-        Choice("activation", ["relu", "gelu", "silu"], about=about),
-        Choice("optimizer", ["adamw", "sgd"], about=about),
-        Int("n_layers", 2, 24, about=about),
-        Int("width", 64, 2048, log=True, about=about),
+        Float("learning_rate", 1e-5, 1e-1, log=True, default=1e-3, about="peak learning rate of AdamW"),
+        Float("weight_decay", 1e-4, 1.0, log=True, default=0.01, about="decoupled, on matrices only"),
+        Float("beta1", 0.5, 0.99, default=0.9, about="decay of the first moment"),
+        Float("beta2", 0.8, 0.9999, default=0.99, about="decay of the second moment"),
+        Float("dropout", 0.0, 0.6, default=0.1, about="after each block"),
+        Float("label_smoothing", 0.0, 0.3, default=0.0),
+        Int("batch_size", 16, 1024, rounding="power_of_two", default=64, unit="rows"),
+        Int("epochs", 1, 100, default=20),
+        Float("warmup_ratio", 0.0, 0.2, default=0.0, about="share of all steps"),
+        Float("grad_clip", 0.1, 10.0, log=True, default=1.0, about="by global norm"),
+        Choice("activation", ["relu", "gelu", "silu"], default="gelu"),
+        Choice("optimizer", ["adamw", "sgd"], default="adamw"),
+        Int("n_layers", 2, 24, default=6, about="residual blocks"),
+        Int("width", 64, 2048, log=True, default=256, about="units of each block"),
     ]
-    wide = card(goal="a small language model trained with AdamW", space=Space(*parameters))
-    assert len(views(wide)) >= 12
+    rng = np.random.default_rng(0)
+    return card(
+        goal="a multilayer perceptron trained with AdamW on census records, accuracy on a held-out fifth",
+        model="a residual MLP with embeddings for the categories",
+        metric="accuracy",
+        direction="maximize",
+        space=Space(*parameters),
+        data=(rng.normal(size=(2000, 30)) ** 3, rng.integers(0, 3, size=2000)),
+        budget={"trials": 40, "seconds_per_trial": 1800},
+        minutes_per_trial=12,
+        hardware={"cpus": 16, "memory_gb": 128, "gpus": [{"name": "NVIDIA H100 80GB HBM3", "memory_gb": 80}]},
+    )
+
+
+def first_request(asked: TaskCard) -> Request:
     model = Scripted([replies()], repeat_last=True)
-    warmstart(wide, n=5, model=model)
-    assert sum(len(m.content) for m in model.requests[0].messages) / 4 < 1500
+    warmstart(asked, n=5, model=model)
+    return model.requests[0]
+
+
+def test_the_card_of_14_parameters_is_told_in_full() -> None:
+    text = first_request(wide()).messages[-1].content
+    assert len(views(wide())) >= 12
+    assert text.count("usually ") >= 12
+    for words in ("2000 rows", "3 classes", "correlations:", "H100", "residual MLP", "12 minutes", "1800 seconds"):
+        assert words in text
+
+
+@pytest.mark.parametrize("encoding", ["o200k_base", "cl100k_base"])
+def test_14_parameters_stay_under_1500_tokens_with_the_schema(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiktoken = pytest.importorskip("tiktoken")
+    litellm = importlib.util.find_spec("litellm")
+    if litellm is None or not litellm.submodule_search_locations:
+        pytest.skip("tiktoken has no files here: they come with the litellm extra")
+    files = Path(litellm.submodule_search_locations[0]) / "litellm_core_utils" / "tokenizers"
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(files))
+    request = first_request(wide())
+    said = "\n".join(message.content for message in request.messages)
+    sent = json.dumps(request.schema, separators=(",", ":"))  # providers differ in whether they count it
+    assert len(tiktoken.get_encoding(encoding).encode(said + sent)) < 1500
+
+
+@pytest.mark.slow
+def test_14_parameters_stay_under_1500_tokens_of_the_local_model() -> None:
+    chat = LocalChat()
+    try:
+        chat.check()
+    except ModelError as e:
+        pytest.skip(f"the local model is not set up: {e.message}")
+    try:
+        asked = replace(first_request(wide()), schema=None, max_tokens=1)
+        assert 1000 < chat.complete(asked).tokens_in < 1500
+    finally:
+        chat.close()
 
 
 # -- the command and the examples --------------------------------------------------------------------------------------
@@ -274,10 +366,13 @@ def test_the_command_writes_for_other_programs(tmp_path: Path) -> None:
     record = json.loads(command(tmp_path, *base, "--to", "json").stdout)
     assert whole["points"] == record["points"]
     assert whole["calls"] == 0
-    done = command(tmp_path, *base, "--to", "optuna", "--out", "start.py")
+    done = command(tmp_path, *base, "--to", "optuna", "--out", "start.py", "--no-textbook")
     assert done.stdout.strip() == ""
     study = runpy.run_path(str(tmp_path / "start.py"))["study"]
-    assert [t.system_attrs["fixed_params"] for t in study.trials] == [p["config"] for p in whole["points"]]
+    bare = warmstart(TaskCard.load(tmp_path / "tune.yaml"), n=2, model=None, textbook=False)
+    assert [p.source for p in bare] == ["default", "sobol"]
+    assert [t.system_attrs["fixed_params"] for t in study.trials] == bare.configs
+    assert {p["source"] for p in whole["points"]} == {"textbook"}
 
 
 @pytest.mark.parametrize(

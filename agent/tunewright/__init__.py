@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tunewright.card import TaskCard as TaskCard
+    from tunewright.dataset import Dataset as Dataset
     from tunewright.errors import TunerError as TunerError
     from tunewright.loop import Result as Result
     from tunewright.loop import Tuner as Tuner
@@ -21,6 +22,7 @@ _HOMES = {
     "Int": "space",
     "Space": "space",
     "TaskCard": "card",
+    "Dataset": "dataset",
     "Tuner": "loop",
     "Result": "loop",
     "TunerError": "errors",
@@ -28,7 +30,19 @@ _HOMES = {
     "warmstart": "zero_shot",  # a module of that name would hide the function
 }
 
-__all__ = ["Choice", "Float", "Int", "Points", "Result", "Space", "TaskCard", "Tuner", "TunerError", "warmstart"]
+__all__ = [
+    "Choice",
+    "Dataset",
+    "Float",
+    "Int",
+    "Points",
+    "Result",
+    "Space",
+    "TaskCard",
+    "Tuner",
+    "TunerError",
+    "warmstart",
+]
 
 
 def __getattr__(name: str) -> Any:

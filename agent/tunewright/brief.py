@@ -1,13 +1,14 @@
 """All that a model is told of a study, as plain data; the templates decide how it is said."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
 from tunewright.dataset import Dataset
 from tunewright.derived import formula
 from tunewright.parameters import Choice, Parameter, Scalar
+from tunewright.signs import Signs, signs
 from tunewright.space import Space
 from tunewright.textbook import View
 from tunewright.trial import Trial
@@ -73,6 +74,12 @@ class TrialBrief:
     margin: str = ""
     """Peak against available memory, for a failure."""
     detail: str = ""
+    signs: Signs = field(default_factory=Signs)
+    """What its curve shows."""
+    step: float | None = None
+    """Where an early stop came."""
+    value: float | None = None
+    """The first metric there."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class HistoryBrief:
     best: tuple[TrialBrief, ...] = ()
     latest: tuple[TrialBrief, ...] = ()
     failed: tuple[TrialBrief, ...] = ()
+    stopped: tuple[TrialBrief, ...] = ()
+    """Stopped early; they have no value."""
     running: tuple[TrialBrief, ...] = ()
 
 
@@ -245,10 +254,12 @@ def _history(card: TaskCard, trials: Sequence[Trial], most: int) -> HistoryBrief
     shown = {t.number for t in best}
     latest = [t for t in done if t.number not in shown][-LATEST:]
     failed = [t for t in trials if not t.done and not t.running and t.outcome and t.outcome.fault == "config"][-FAILED:]
+    stopped = [t for t in trials if t.status == "pruned"][-FAILED:]
     return HistoryBrief(
-        best=tuple(_trial(t) for t in best),
-        latest=tuple(_trial(t) for t in latest),
+        best=tuple(_with_signs(card, t) for t in best),
+        latest=tuple(_with_signs(card, t) for t in latest),
         failed=tuple(_trial(t) for t in failed),
+        stopped=tuple(_stopped(card, t) for t in stopped),
         running=tuple(_trial(t) for t in trials if t.running),
     )
 
@@ -274,6 +285,23 @@ def _trial(t: Trial) -> TrialBrief:
         margin=margin,
         detail=outcome.detail.split("\n", 1)[0] if outcome else "",
     )
+
+
+def _with_signs(card: TaskCard, t: Trial) -> TrialBrief:
+    found = signs(t.outcome.curve, card.primary) if t.outcome else Signs()
+    gap = found.gap and replace(found.gap, size=short(found.gap.size))
+    best = None if found.best_value is None else short(found.best_value)
+    return replace(
+        _trial(t), signs=replace(found, gap=gap, best_value=best, gradients_ratio=float(f"{found.gradients_ratio:.2g}"))
+    )
+
+
+def _stopped(card: TaskCard, t: Trial) -> TrialBrief:
+    name = card.primary.name
+    seen = [p for p in t.outcome.curve if name in p.metrics] if t.outcome else []
+    if not seen:
+        return _trial(t)
+    return replace(_trial(t), step=seen[-1].step, value=short(seen[-1].metrics[name]))
 
 
 def _budget(card: TaskCard, trials: Sequence[Trial], trials_left: int | None) -> BudgetBrief:

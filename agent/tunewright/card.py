@@ -1,13 +1,14 @@
 """The card of a study: its goal, metrics, space, tool, budget and known facts, checked once when it is made."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from tunewright.card_earlier import EarlierCard, read_earlier
 from tunewright.card_input import checked_name, read_constraints, read_derived, read_metrics, read_space, slug
 from tunewright.card_parts import (
     Budget,
@@ -24,9 +25,12 @@ from tunewright.card_parts import (
     refuse_unknown,
     shown,
 )
+from tunewright.card_pruner import PrunerCard, read_pruner
+from tunewright.dataset import Dataset, read_data
+from tunewright.derived import check_derived
 from tunewright.errors import CardError
 from tunewright.hardware import Hardware
-from tunewright.space import Choice, Space
+from tunewright.space import Space
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +52,9 @@ class TaskCard(Part):
         held: parameter -> the value, or the values, that new configurations keep to, such as {"batch": 64}.
         space: a `Space`, a list of parameters, a mapping of names to parameters, or what `Space.to_json` wrote.
         hardware: stated in place of what is seen on this machine.
-        goal, name, metrics, constraints, derived, tool, budget, stop, start, known, best_of_curve: as below.
+        data: a `Dataset`, a dataframe, an array, a pair (X, y), {csv: FILE, target: COLUMN}, or facts as a mapping.
+        goal, name, metrics, constraints, derived, tool, budget, stop, start, known, best_of_curve, pruner, earlier,
+            model, minutes_per_trial: as below.
 
     Raises:
         CardError: what is wrong, where on the card, and what would be accepted; `SpaceError` for the space.
@@ -78,6 +84,17 @@ class TaskCard(Part):
     """Facts that the model should know, one sentence each, such as results of earlier runs."""
     best_of_curve: bool = False
     """Whether the best value that a run reports counts, rather than its last."""
+    pruner: PrunerCard | None = None
+    """Which runs to stop early, such as `median` or `{name: curve, options: {threshold: 0.05}}`; without one only a run
+    whose first metric is NaN or infinite at a point of its curve is stopped, with `none` not even that one."""
+    earlier: tuple[EarlierCard, ...] = ()
+    """Where trials of earlier studies on similar tasks lie; they are read once, when the study first opens."""
+    model: str = ""
+    """What is trained, in a line, such as `a decoder-only transformer, 120 million parameters`."""
+    data: Dataset | None = None
+    """Statistics of the data; its content is told only where `share_content` is true."""
+    minutes_per_trial: float | None = Field(default=None, gt=0)
+    """Minutes that a trial usually takes, where that is known; the model is told."""
     stated_hardware: HardwareCard | None = Field(default=None, alias="hardware")
     """The hardware that trials run on, where it is not this machine's."""
 
@@ -100,6 +117,11 @@ class TaskCard(Part):
         name: str | None = None,
         known: Sequence[str] | None = None,
         best_of_curve: bool = False,
+        pruner: str | PrunerCard | Mapping[str, Any] | None = None,
+        earlier: Sequence[str | EarlierCard | Mapping[str, Any]] | None = None,
+        model: str | None = None,
+        data: Any = None,
+        minutes_per_trial: float | None = None,
         hardware: HardwareCard | Hardware | Mapping[str, Any] | None = None,
         **unknown: Any,
     ) -> None:
@@ -117,7 +139,7 @@ class TaskCard(Part):
                 goal=goal.strip(),
                 name=slug(goal) if name is None else checked_name(name, goal),
                 space=read_space(space, relations, held),
-                metrics=read_metrics(metrics, metric, direction),
+                metrics=(measured := read_metrics(metrics, metric, direction)),
                 constraints=read_constraints(constraints),
                 derived=read_derived(derived),
                 tool=None if tool is None else build(ToolCard, tool, "tool"),
@@ -126,10 +148,15 @@ class TaskCard(Part):
                 start=start,
                 known=tuple(items(known, "known")),
                 best_of_curve=best_of_curve,
+                pruner=read_pruner(pruner, len(measured)),
+                earlier=read_earlier(earlier),
+                model=model.strip() if isinstance(model, str) else "" if model is None else model,
+                data=read_data(data),
+                minutes_per_trial=minutes_per_trial,
                 hardware=None if hardware is None else build(HardwareCard, hardware, "hardware"),
             )
             self._check_names()
-            self._check_derived()
+            check_derived(self.derived, self.space, [m.name for m in self.metrics])
             self._check_start()
         except CardError as e:
             place_in_message(e)
@@ -147,37 +174,6 @@ class TaskCard(Part):
                     f"constraint {constraint.text!r} bounds a parameter, not a result",
                     "put it under relations, or narrow the parameter's bounds",
                 ).at("constraints", i)
-
-    def _check_derived(self) -> None:
-        taken = {*self.space.names, *(m.name for m in self.metrics)}
-        for name, powers in self.derived.items():
-            if not name.isidentifier() or name in taken:
-                raise CardError(
-                    f"derived quantity {name!r} " + ("has a name already taken" if name in taken else "is no name"),
-                    "use letters, digits and _, and a name of its own",
-                ).at("derived", name)
-            if not powers:
-                raise CardError(f"derived quantity {name!r} is empty", "write {batch: 1, depth: 2}").at("derived", name)
-            for parameter, power in powers.items():
-                fault = self._power_fault(parameter, power)
-                if fault:
-                    raise CardError(
-                        f"derived quantity {name!r}: {fault}",
-                        "it is a product of powers of numeric parameters that are always there and always above 0",
-                    ).at("derived", name, parameter)
-
-    def _power_fault(self, parameter: str, power: float) -> str | None:
-        if parameter not in self.space:
-            return f"{parameter!r} is not in the space ({', '.join(self.space.names)})"
-        p = self.space[parameter]
-        if p.when:
-            return f"{parameter!r} is there only under a condition"
-        values: Iterable[Any] = p.choices if isinstance(p, Choice) else [p.low]  # type: ignore[attr-defined]
-        if any(isinstance(v, bool | str) for v in values):
-            return f"{parameter!r} is not numeric"
-        if min(values) <= 0:
-            return f"{parameter!r} can be {min(values)!r}"
-        return "its power is 0" if power == 0 else None
 
     def _check_start(self) -> None:
         if self.start != "default":

@@ -29,6 +29,10 @@ TERMINATED_EXIT_CODE = 143  # 128 + SIGTERM
 Card = Annotated[Path, typer.Argument(help="The card: a YAML file with goal, metrics, space and tool.", metavar="CARD")]
 StorageOption = Annotated[str, typer.Option("--storage", help="The record: an SQLite or PostgreSQL URL.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Approve all that spends or deletes, without being asked.")]
+BudgetTrials = Annotated[int | None, typer.Option(help="Approve up to so many trials without being asked.", min=1)]
+BudgetHours = Annotated[float | None, typer.Option(help="Approve up to so many hours of trials without being asked.")]
+BudgetUsd = Annotated[float | None, typer.Option(help="Approve model calls up to so many US dollars.")]
 StudyArgument = Annotated[str | None, typer.Argument(help="Name of the study; not needed when there is only one.")]
 
 
@@ -61,6 +65,29 @@ def run(
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where each trial's own folder lies.")] = Path("runs"),
     prices: Annotated[Path | None, typer.Option(help="Your price table (YAML), in place of ours.")] = None,
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option(help="Trials of an earlier study: a CSV file, URL or NAME@URL; repeatable.", metavar="SOURCE"),
+    ] = None,
+    branch: Annotated[
+        bool, typer.Option("--branch", help="Where the card fits the study no more, open its child NAME.2.")
+    ] = False,
+    textbook: Annotated[
+        bool, typer.Option("--textbook", help="Start from the textbook's points, also without a model that fails.")
+    ] = False,
+    pruner: Annotated[
+        str | None,
+        typer.Option(
+            help="Stop runs early, in place of the card's: curve, median, successive_halving, hyperband, ... or none.",
+            metavar="NAME",
+        ),
+    ] = None,
+    confirm: Annotated[
+        int | None,
+        typer.Option(
+            help="Afterwards run the best three and the default again on so many fresh seeds.", metavar="SEEDS", min=1
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the prompt, the first points and the estimated cost; run nothing.")
     ] = False,
@@ -70,16 +97,36 @@ def run(
     from tunewright.card import TaskCard
 
     loaded = TaskCard.load(card)
+    if pruner is not None:
+        loaded = TaskCard.from_json({**loaded.to_json(), "pruner": pruner})
     asked = None if model.lower() == "none" else model
     if dry_run:
-        _dry_run(loaded, asked, base_url, prices, trials, seed or 0, as_json)
+        _dry_run(loaded, asked, base_url, prices, trials, seed or 0, earlier or [], textbook, as_json)
         return
     from tunewright.loop import Tuner
 
     signal.signal(signal.SIGTERM, _terminated)
-    with Tuner(loaded, asked, storage, seed, workers=workers, folder=folder, base_url=base_url, prices=prices) as tuner:
+    with Tuner(
+        loaded,
+        asked,
+        storage,
+        seed,
+        workers=workers,
+        folder=folder,
+        base_url=base_url,
+        prices=prices,
+        earlier=earlier or (),
+        branch=branch,
+        textbook=textbook,
+    ) as tuner:
+        if tuner.card.name != loaded.name:
+            typer.echo(f"the study is {tuner.card.name}, a child of {loaded.name}", err=True)
+        for one in tuner.taken_in:
+            typer.echo(one.summary(), err=True)
         try:
             _listener(tuner, trials, as_json).show(tuner.events(trials=trials))
+            if confirm is not None:
+                _confirm(tuner, confirm, as_json)
         finally:
             if not as_json:
                 _print_report(tuner.study)
@@ -102,6 +149,16 @@ def _listener(tuner: "Tuner", trials: int | None, as_json: bool) -> Any:
     return PlainLines(tuner.card, total)
 
 
+def _confirm(tuner: "Tuner", seeds: int, as_json: bool) -> None:
+    from tunewright.live import JsonLines, PlainLines
+    from tunewright.report import confirmation_json
+
+    listener = JsonLines() if as_json else PlainLines(tuner.card, None)
+    listener.show(tuner.confirming(seeds))
+    if as_json:
+        typer.echo(json.dumps(confirmation_json(tuner.study), allow_nan=False))
+
+
 def _dry_run(
     card: "TaskCard",
     model: str | None,
@@ -109,18 +166,22 @@ def _dry_run(
     prices: Path | None,
     trials: int | None,
     seed: int,
+    earlier: list[str],
+    textbook: bool,
     as_json: bool,
 ) -> None:
     from tunewright.preview import preview
 
-    shown = preview(card, model, base_url=base_url, prices=prices, trials=trials, seed=seed)
+    shown = preview(
+        card, model, base_url=base_url, prices=prices, trials=trials, seed=seed, earlier=earlier, textbook=textbook
+    )
     typer.echo(json.dumps(shown.to_json(), indent=2) if as_json else shown.text())
 
 
 def _print_report(study: "Study") -> None:
     from rich.console import Console
 
-    from tunewright.report import best_table, ledger_table, model_line, report
+    from tunewright.report import best_table, confirmation_table, earlier_lines, ledger_table, model_line, report
 
     if not study.trials():
         return
@@ -129,7 +190,12 @@ def _print_report(study: "Study") -> None:
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(best_table(rep))
     console.print(ledger_table(rep))
+    for line in earlier_lines(rep):
+        console.print(line)
     console.print(model_line(rep))
+    if rep.confirmation is not None:
+        console.print(confirmation_table(rep.confirmation))
+        console.print(rep.confirmation.verdict.text)
 
 
 @app.command()
@@ -199,11 +265,19 @@ def warmstart(
     ] = "local",
     base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible server for openai/NAME.")] = None,
     to: Annotated[
-        str | None, typer.Option(help="In the words of another optimizer: json, optuna or sklearn.", metavar="TARGET")
+        str | None,
+        typer.Option(
+            help="In the words of another optimizer: json, optuna, sklearn, ray, smac, ax, nevergrad, hyperopt, "
+            "syne_tune, skopt or flaml.",
+            metavar="TARGET",
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
     prices: Annotated[Path | None, typer.Option(help="Your price table (YAML), in place of ours.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the request and of what is drawn.")] = 0,
+    textbook: Annotated[
+        bool, typer.Option("--textbook/--no-textbook", help="Tell and fill up from literature values.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Print points to try first, from one request to a model and the textbook, for any optimizer."""
@@ -223,7 +297,8 @@ def warmstart(
     loaded = TaskCard.load(card)
     from tunewright.zero_shot import warmstart as made
 
-    points = made(loaded, n, None if model.lower() == "none" else model, base_url=base_url, prices=prices, seed=seed)
+    asked = None if model.lower() == "none" else model
+    points = made(loaded, n, asked, base_url=base_url, prices=prices, seed=seed, textbook=textbook)
     if to is not None:
         text = exported(to, points, loaded)
     else:
@@ -234,6 +309,150 @@ def warmstart(
         out.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
         typer.echo(f"wrote {len(points)} points to {out}", err=True)
     typer.echo("\n".join(points.remarks()), err=True)
+
+
+@app.command()
+def init(
+    script: Annotated[Path, typer.Argument(help="A Python script, or a Hydra or OmegaConf file.", metavar="SCRIPT")],
+    fixed: Annotated[
+        list[str] | None,
+        typer.Argument(help="Behind `--`: arguments that each run gets as they are.", metavar="ARGUMENT"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The card to write.")] = Path("tune.yaml"),
+    metric: Annotated[str | None, typer.Option(help="What to improve; else a number that the script prints.")] = None,
+    direction: Annotated[str | None, typer.Option(help="minimize or maximize; else told by the name.")] = None,
+    goal: Annotated[str | None, typer.Option(help="What is tuned and what for, in a sentence.")] = None,
+    subcommand: Annotated[str | None, typer.Option(help="Which one, where the script has several.")] = None,
+    model: Annotated[
+        str, typer.Option(help="Asked once for ranges and descriptions: as for run; none for the textbook alone.")
+    ] = "none",
+    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible server for openai/NAME.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="Your price table (YAML), in place of ours.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the card if it is there.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a commented card for a script, which is read and not run."""
+    from tunewright.init import propose, read_script, write
+    from tunewright.init.write import check_free, summary
+
+    check_free(out, force=force)  # before a model is asked
+    draft = propose(
+        read_script(script),
+        None if model.lower() == "none" else model,
+        goal=goal,
+        metric=metric,
+        direction=direction,
+        subcommand=subcommand,
+        fixed=fixed or (),
+        base_url=base_url,
+        prices=prices,
+    )
+    write(draft, out, force=force)
+    typer.echo(json.dumps({"out": str(out), **draft.to_json()}, indent=2) if as_json else summary(draft, out))
+
+
+@app.command()
+def mcp(
+    root: Annotated[
+        Path, typer.Option(help="The project: scripts and cards are read from here, nothing outside.")
+    ] = Path("."),
+    storage: StorageOption = STORAGE,
+    folder: Annotated[Path, typer.Option(help="Where each trial's own folder lies.")] = Path("runs"),
+    model: Annotated[
+        str, typer.Option(help="Proposes configurations: local, openai/NAME, PROVIDER/NAME or none.")
+    ] = "none",
+    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible server for openai/NAME.")] = None,
+    workers: Annotated[int, typer.Option(help="Trials that run at once.", min=1)] = 1,
+    yes: YesOption = False,
+    budget_trials: BudgetTrials = None,
+    budget_hours: BudgetHours = None,
+    budget_usd: BudgetUsd = None,
+    skill: Annotated[
+        bool,
+        typer.Option("--skill", help="Print SKILL.md, which tells coding agents when and how to use this, and exit."),
+    ] = False,
+) -> None:
+    """Serve the verbs, studies and plots to an agent over stdio (Model Context Protocol)."""
+    if skill:
+        from importlib.resources import files
+
+        typer.echo(files("tunewright_prompts").joinpath("SKILL.md").read_text(encoding="utf-8").rstrip())
+        return
+    from tunewright.verbs.consent import approver
+
+    try:
+        from tunewright.mcp_server.approval import Elicited
+        from tunewright.mcp_server.server import serve
+    except ModuleNotFoundError as e:
+        raise CardError(f"the MCP server needs the package {e.name}", "pip install 'tunewright[mcp]'") from e
+    from tunewright.verbs.session import Session
+
+    who = approver(Elicited(), yes=yes, trials=budget_trials, hours=budget_hours, usd=budget_usd)
+    serve(Session(root, storage, model, who, folder=folder, trusted_tools=True, base_url=base_url, workers=workers))
+
+
+@app.command()
+def chat(
+    card: Annotated[
+        Path | None, typer.Argument(help="A card to begin with; else the study on record.", metavar="[CARD]")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Talks and proposes: openai/NAME, PROVIDER/NAME, local or none (both: commands only).")
+    ] = "local",
+    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible server for openai/NAME.")] = None,
+    storage: StorageOption = STORAGE,
+    folder: Annotated[Path, typer.Option(help="Where each trial's own folder lies.")] = Path("runs"),
+    workers: Annotated[int, typer.Option(help="Trials that run at once.", min=1)] = 1,
+    root: Annotated[
+        Path, typer.Option(help="The project: scripts and cards are read from here, nothing outside.")
+    ] = Path("."),
+    yes: YesOption = False,
+    budget_trials: BudgetTrials = None,
+    budget_hours: BudgetHours = None,
+    budget_usd: BudgetUsd = None,
+) -> None:
+    """Talk about studies while their trials run in the background."""
+    from tunewright.chat.command import Options
+    from tunewright.chat.command import chat as talk
+
+    signal.signal(signal.SIGTERM, _terminated)
+    talk(
+        Options(
+            card,
+            model,
+            base_url,
+            storage,
+            folder,
+            workers,
+            root,
+            yes=yes,
+            trials=budget_trials,
+            hours=budget_hours,
+            usd=budget_usd,
+        )
+    )
+
+
+@app.command()
+def export(
+    to: Annotated[str, typer.Option(help="csv, json, or an optimizer as for `warmstart`.", metavar="TARGET")],
+    study: StudyArgument = None,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    storage: StorageOption = STORAGE,
+) -> None:
+    """Print a study for other programs: all trials (csv, json), or its best points and its space for an optimizer."""
+    from tunewright.export.study import study_to
+    from tunewright.study import Study
+
+    if out is not None and not out.resolve().parent.is_dir():
+        raise CardError(f"--out is {out}, whose folder does not exist", "make the folder, or name another file")
+    opened = Study.load(storage, study)
+    text = study_to(to, opened.card, opened.trials())
+    if out is None:
+        typer.echo(text.rstrip("\n"))
+    else:
+        out.write_text(text, encoding="utf-8")
+        typer.echo(f"wrote {opened.name} to {out}", err=True)
 
 
 @app.command()

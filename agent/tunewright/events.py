@@ -49,6 +49,18 @@ class Finished(Event):
 
 
 @dataclass(frozen=True)
+class Reran(Event):
+    """A run of the final evaluation is on disk."""
+
+    label: str
+    """The number of the trial whose configuration it is, or `default`."""
+    index: int
+    seed: int
+    status: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Silenced(Event):
     """The model is no longer asked; the study goes on with the surrogate alone."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from tunewright.card import TaskCard
-from tunewright.events import Event, Finished, Progress, Resumed, Silenced, Started, Stopped
+from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped
 from tunewright.report import number
 from tunewright.trial import Trial
 
@@ -55,6 +55,9 @@ class PlainLines:
                 return f"trial {t.number} started ({who(t)}) {config(t)}"
             case Finished(trial=t, best=best):
                 return f"trial {t.number} {outcome(self.card, t)}{'  <- best so far' if best else ''}"
+            case Reran(label=label, seed=seed, status=status, metrics=metrics):
+                values = " ".join(f"{k}={number(v)}" for k, v in metrics.items())
+                return f"{'default' if label == 'default' else f'trial {label}'} again, seed {seed}: {values or status}"
             case Silenced(reason=reason):
                 return f"the surrogate goes on alone: {reason}"
             case Stopped(reason=reason):

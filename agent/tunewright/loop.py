@@ -1,15 +1,23 @@
 """The tuner: ask for a trial, run it, tell its outcome. `events` is the whole loop."""
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 
+from tunewright.branching import open_branch
 from tunewright.card import TaskCard
+from tunewright.card_parts import items
+from tunewright.confirm import confirming
+from tunewright.confirmation import Confirmation, confirmation
+from tunewright.earlier import Earlier, record, recorded
+from tunewright.earlier_sources import read_all
 from tunewright.errors import CardError, StudyError
-from tunewright.events import Event, Finished, Progress, Resumed, Silenced, Started, Stopped
+from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped
 from tunewright.executors.base import Executor
 from tunewright.executors.local import LocalExecutor
 from tunewright.health import check_healthy, needs_second_start
@@ -17,15 +25,19 @@ from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
 from tunewright.planner import Decision, NothingLeft, Planner
 from tunewright.proposer import Proposer
+from tunewright.pruning.early import EarlyStop
+from tunewright.seeds import tuning_seed
 from tunewright.stopping import StopReason, stop_reason
 from tunewright.study import Study, Withdrawn
-from tunewright.telling import outcome_of
+from tunewright.telling import outcome_of, point_of
 from tunewright.toolbox import limits, open_tool
 from tunewright.trial import Trial, Verdict
 from tunewright_tools.base import Config, Job, Outcome, Status, Telemetry, Tool
+from tunewright_tools.contract import Curve
 
 _HEARTBEAT_S = 60.0
 _TICK_S = 0.5
+_ASKED = StopReason("cancelled", "the run was asked to end")
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,11 @@ class Tuner:
         base_url: of an OpenAI-compatible server.
         prices: a price table in place of ours; see `llm.prices`.
         executor: where jobs run in place of threads on this machine.
+        earlier: more trials of earlier studies than the card names: CSV paths, database URLs, Optuna studies, `Study`,
+            `Earlier`. They are kept in the record, so that a study that goes on needs them no more.
+        branch: where the card's space no longer fits the study on record, open a child of it, named NAME.2, that knows
+            the parent's trials; see `branching`.
+        textbook: start from the textbook's points where it knows the parameters, also without a model that fails.
 
     Raises:
         ModelError: the model cannot be asked (before any trial has run).
@@ -79,15 +96,25 @@ class Tuner:
         base_url: str | None = None,
         prices: Any = None,
         executor: Executor | None = None,
+        earlier: Sequence[Any] = (),
+        branch: bool = False,
+        textbook: bool = False,
     ) -> None:
         if workers < 1:
             raise CardError(f"workers is {workers}", "at least one worker runs the trials")
-        self.card = card
         self._tool = open_tool(card, tool) if tool is not None or card.tool is not None else None
         self.chat = open_chat(model, base_url=base_url, prices=prices)
         if self.chat is not None:
             self.chat.check()
-        self.study = Study.open(card, storage, seed=seed)
+        self.study = (open_branch if branch else Study.open)(card, storage, seed=seed)
+        card = self.card = self.study.card
+        known = [one.name for one in recorded(self.study)]
+        fresh = read_all([*card.earlier, *items(earlier, "earlier")], card, known)
+        record(self.study, fresh)
+        self.taken_in: list[Earlier] = fresh if self.study.trials() else recorded(self.study)
+        """Earlier trials that are new to the study, a parent's among them."""
+        if textbook:
+            self.study.set("textbook", True)
         self.seed = self.study.seed
         self.workers = workers
         self.folder = Path(folder)
@@ -102,6 +129,9 @@ class Tuner:
         self._limit: int | None = None
         self._silence_told = False
         self._renewed = 0.0
+        self._early = EarlyStop(card)
+        self._reported: dict[int, Curve] = {}
+        self._asked_to_end: Literal["finish", "now"] | None = None
         self._lost = self.study.sweep()
         if needs_second_start(self.study.trials()) and not self.study.queue():
             self.study.requeue(self.study.trials()[0])
@@ -165,7 +195,7 @@ class Tuner:
             return self.study.start(
                 entry.proposal,
                 number=number,
-                seed=self._trial_seed(number),
+                seed=tuning_seed(self.seed, number),
                 turn=entry.source,
                 verdict=Verdict(True),
                 asked=entry.config,
@@ -185,7 +215,7 @@ class Tuner:
         return self.study.start(
             decision.proposal,
             number=number,
-            seed=self._trial_seed(number),
+            seed=tuning_seed(self.seed, number),
             turn=decision.turn,
             verdict=decision.verdict,
             asked=decision.asked,
@@ -194,9 +224,6 @@ class Tuner:
 
     def _next_number(self) -> int:
         return max((t.number for t in self.study.trials()), default=-1) + 1
-
-    def _trial_seed(self, number: int) -> int:
-        return (self.seed * 7_919 + number) % 2**31
 
     def tell(
         self,
@@ -221,11 +248,25 @@ class Tuner:
         """
         if not isinstance(result, Outcome):
             result = outcome_of(self.card, trial, result, status, telemetry, detail)
-        return self.study.finish(trial, result)
+        if (reported := self._reported.pop(trial.record_id, None)) and not result.curve:
+            result = replace(result, curve=reported.points())
+        return self.study.finish(trial, self._early.ended(trial.number, result))
 
     def report(self, trial: Trial, step: float, metrics: Mapping[str, float]) -> bool:
-        """Whether the run should stop now. No pruner is attached to studies yet, so the answer is always no."""
-        return False
+        """Whether the run should stop now, by the card's pruner; the point is kept as one of its curve.
+
+        A run that stops is told with `status="pruned"`, and goes on record as `diverged` where its metric was NaN.
+
+        Raises:
+            TunerError: the step is not a finite number of at least 0, or a value is no number.
+        """
+        point = point_of(trial, step, metrics)
+        if trial.record_id not in self._reported:
+            self._early.learn(self.study.trials())
+        curve = self._reported.setdefault(trial.record_id, Curve())
+        if finite := {name: value for name, value in point.metrics.items() if math.isfinite(value)}:
+            curve.add(replace(point, metrics=finite))
+        return self._early.stop(trial.number, trial.config, point)
 
     def enqueue(self, configs: Iterable[Config]) -> None:
         """Put a person's own points in line; they run next, under the source "user".
@@ -261,6 +302,7 @@ class Tuner:
         """What happens, as it happens, until a stop rule holds. Closing the generator cancels the running trials."""
         self._limit = self.planner.limit = trials
         executor = self._executor or LocalExecutor(self._needed_tool(objective), self.workers)
+        self._early = EarlyStop(self.card)  # told anew from the record, as in a session that goes on
         running: dict[int, Trial] = {}
         yield from self._opening()
         try:
@@ -268,7 +310,8 @@ class Tuner:
                 while len(running) < self.workers and (trial := self._next(executor)):
                     running[trial.number] = trial
                     yield Started(trial)
-                    executor.submit(self._job(trial))
+                    self._early.learn(self.study.trials())
+                    executor.submit(self._job(trial), partial(self._early.stop, trial.number, trial.config))
                     yield from self._ask_ahead(trial.number + 1, executor)
                 if not running:
                     break
@@ -280,14 +323,26 @@ class Tuner:
                         yield Finished(trial, self._is_best(trial))
                         check_healthy(self.study.trials(), trial)
                 self._renew(running, executor.now())
+                if self._asked_to_end == "now":
+                    self.stopped = _ASKED
+                    break
             assert self.stopped is not None
             yield Stopped(self.stopped.text, self.stopped.kind)
         finally:
             self._wind_down(executor, running)
 
+    def finish(self, *, now: bool = False) -> None:
+        """Let `events` end: start no further trial and, with `now`, cancel those that run. From any thread, for good.
+
+        A trial that is being chosen while the model is asked still starts; it is cancelled right after.
+        """
+        if self._asked_to_end != "now":
+            self._asked_to_end = "now" if now else "finish"
+
     def _next(self, executor: Executor) -> Trial | None:
         """The next trial, or None once a stop rule holds. Points that wait in line still count as trials."""
-        self.stopped = stop_reason(self.card, self._counted(), self._limit, executor.now())
+        ending = _ASKED if self._asked_to_end is not None else None
+        self.stopped = ending or stop_reason(self.card, self._counted(), self._limit, executor.now())
         if self.stopped is None:
             try:
                 return self._started()
@@ -373,6 +428,29 @@ class Tuner:
             ledger=self.study.ledger,
             stopped=self.stopped,
         )
+
+    def confirm(self, k: int, top: int = 3, objective: Callable[..., Any] | None = None) -> Confirmation:
+        """What the best few configurations and the default give on k fresh seeds; see `confirming`."""
+        for _ in self.confirming(k, top, objective):
+            pass
+        found = confirmation(self.study)
+        assert found is not None
+        return found
+
+    def confirming(self, k: int, top: int = 3, objective: Callable[..., Any] | None = None) -> Iterator[Reran]:
+        """Each run of the final evaluation as it ends. They are no trials; a second call runs what is missing.
+
+        Args:
+            k: seeds for each configuration; no trial of the study has one of them.
+            top: how many of the best configurations run beside the default.
+            objective: as for `run`.
+
+        Raises:
+            StudyError: no trial has a value yet; another process is at it.
+            ToolError: a run failed for a reason outside its configuration.
+        """
+        executor = self._executor or LocalExecutor(self._needed_tool(objective), self.workers)
+        return confirming(self.study, executor, self.folder, k, top)
 
     def close(self) -> None:
         """Let go of the model's connections and child processes."""

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
+from tunewright.confirmation import Confirmation, confirmation
+from tunewright.earlier import recorded
 from tunewright.ledger import Totals
 from tunewright.trial import Trial
 
@@ -14,6 +16,21 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from tunewright.study import Study
+
+
+@dataclass(frozen=True)
+class EarlierReport:
+    """What a study had of an earlier one; its starting points are a source of their own in `Report.totals`."""
+
+    name: str
+    given: int
+    """Trials in the source."""
+    taken: int
+    """Those of them that fit."""
+    notes: tuple[str, ...]
+    """What became of the others."""
+    weight: float | None
+    """In the surrogate's latest choice, 0 (nothing learned from it) to 1; None while it has made none."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +46,9 @@ class Report:
     """What each source did, and what the model's calls took."""
     verdict: str
     """What the model contributed over the default, in one sentence, also when that is nothing."""
+    earlier: tuple[EarlierReport, ...] = ()
+    confirmation: Confirmation | None = None
+    """The final evaluation on fresh seeds, where there was one."""
 
 
 def report(study: "Study") -> Report:
@@ -44,7 +64,27 @@ def report(study: "Study") -> Report:
         statuses=dict(Counter(str(t.status) for t in trials)),
         totals=totals,
         verdict=_verdict(study.card, totals, default),
+        earlier=tuple(
+            EarlierReport(one.name, one.given, len(one.trials), one.notes, _weight(one.name, trials))
+            for one in recorded(study)
+        ),
+        confirmation=confirmation(study),
     )
+
+
+def _weight(name: str, trials: Sequence[Trial]) -> float | None:
+    key = f"weight of {name}"
+    return next((t.verdict.numbers[key] for t in reversed(trials) if key in t.verdict.numbers), None)
+
+
+def earlier_lines(rep: Report) -> list[str]:
+    """Of each earlier study: how many of its trials were used, and how much the surrogate leans on them."""
+    lines = []
+    for one in rep.earlier:
+        text = f"Earlier trials of {one.name}: {one.taken} of {one.given} used, "
+        weight = "not weighed yet" if one.weight is None else f"weight {one.weight:.2f} in the surrogate's last choice"
+        lines.append(f"{text}{weight}.")
+    return lines
 
 
 def _verdict(card: TaskCard, totals: Totals, default: Trial | None) -> str:
@@ -156,6 +196,28 @@ def model_line(rep: Report) -> str:
         f"Model: {t.calls} calls{failed}, {t.tokens_in} tokens in, {t.tokens_out} out, {t.seconds:.1f} s, "
         f"{_cost(t)}.\n{rep.verdict}"
     )
+
+
+def confirmation_table(found: Confirmation) -> "RenderableType":
+    """Each configuration of the final evaluation: mean and spread on fresh seeds beside its value in the study."""
+    from rich.table import Table
+
+    table = Table(title=f"On fresh seeds: {found.metric}", title_justify="left")
+    for column in ("configuration", "mean", "std", "seeds", "without value", "in the study"):
+        table.add_column(column, justify="left" if column == "configuration" else "right")
+    for arm in found.arms:
+        name = "default" if arm.label == found.default else f"trial {arm.label}, {arm.source}"
+        missing = str(len(arm.without_value)) if arm.without_value else "-"
+        spread = "-" if arm.std is None else number(arm.std)
+        mean = "-" if arm.mean is None else number(arm.mean)
+        table.add_row(name, mean, spread, str(len(arm.values)), missing, number(arm.tuned))
+    return table
+
+
+def confirmation_json(study: "Study") -> dict[str, Any]:
+    """The final evaluation as plain data, as the last line of `run --confirm --json`."""
+    found = confirmation(study)
+    return {"event": "confirmation", **(asdict(found) if found is not None else {})}
 
 
 def trials_table(card: TaskCard, trials: Sequence[Trial]) -> "RenderableType":

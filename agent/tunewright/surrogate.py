@@ -26,6 +26,7 @@ from tunewright.card import TaskCard
 from tunewright.encoding import Encoding
 from tunewright.gp import Fitted, Prior, Shape
 from tunewright.improvement import log_expected_improvement, margin
+from tunewright.stopped import stopped_losses
 from tunewright.surrogate_success import Success, fit_success
 from tunewright.surrogate_transfer import Joined, Transfer
 from tunewright.targets import Scale, scale
@@ -249,8 +250,8 @@ def fit(
 
     Args:
         card: the task.
-        trials: all on record. Those that are done have a value; running ones count as pending; failures teach the
-            chance of success alone.
+        trials: all on record. Those that are done have a value; those that were stopped early count as `stopped`
+            expects of them; running ones count as pending; failures teach the chance of success alone.
         seed: of the hyperparameters' prior draws and of the weights between several metrics.
         warm: `hyperparameters` of an earlier fit; left aside, with a note, when it belongs to another space.
         transfer: what earlier studies expect.
@@ -268,6 +269,10 @@ def fit(
     X = encoding.encode([t.config for t in done])
     metrics = [dict(t.outcome.metrics) for t in done if t.outcome]
     losses = np.array([[m.loss(row[m.name]) for m in card.metrics] for row in metrics])
+    stopped = stopped_losses(card, [*done, *(t for t in trials if not t.done)])
+    if stopped:  # the last rows of X and z: never feasible, so that none of them is the incumbent
+        X = np.concatenate([X, encoding.encode([t.config for t, _ in stopped])])
+        losses = np.concatenate([losses, np.array([[loss] for _, loss in stopped])])
     scales = [scale(column) for column in losses.T]
     z = np.stack([s.forward(column) for s, column in zip(scales, losses.T, strict=True)], axis=1)
     target = z[:, 0] if z.shape[1] == 1 else _scalarised(z, rng)
@@ -287,7 +292,7 @@ def fit(
             s = scale(excess)
             model = _process(encoding, X[rows], s.forward(excess), rng, None, members=4)
             bounded.append(_Bounded(model, float(s.forward(np.zeros(1))[0])))
-    feasible = np.array([card.feasible(row) for row in metrics])
+    feasible = np.array([card.feasible(row) for row in metrics] + [False] * len(stopped))
     notes += [m.note for m in (value, primary, *(b.model for b in bounded)) if m.note]
     surrogate = Surrogate(
         card,
@@ -298,7 +303,7 @@ def fit(
         scales[0],
         bounded,
         feasible,
-        _incumbent(card, done, metrics, target, feasible),
+        _incumbent(card, done, metrics, target, feasible[: len(done)]),
         len(done),
         "; ".join(dict.fromkeys(notes)),
         agreement,

@@ -1,4 +1,4 @@
-"""An outcome from what a person's own loop tells: metrics, or a status."""
+"""What a person's own loop tells, as the record keeps it: an outcome from metrics or a status, a point of a curve."""
 
 import math
 import time
@@ -8,7 +8,7 @@ from typing import Any
 from tunewright.card import TaskCard
 from tunewright.errors import TunerError
 from tunewright.trial import Trial
-from tunewright_tools.base import Fault, Outcome, Status, Telemetry
+from tunewright_tools.base import Fault, Outcome, Point, Status, Telemetry
 
 _FAULTS: dict[Status, Fault | None] = {"done": None, "pruned": None, "cancelled": None, "lost": "host"}
 
@@ -42,3 +42,20 @@ def outcome_of(
     if not all(math.isfinite(value) for value in metrics.values()):
         return Outcome("diverged", telemetry=telemetry, detail=detail or f"metrics {metrics}", fault="config")
     return Outcome("done", metrics, telemetry=telemetry, detail=detail)
+
+
+def point_of(trial: Trial, step: float, metrics: Mapping[str, float]) -> Point:
+    """The point of a curve; its seconds are those since the trial started.
+
+    Raises:
+        TunerError: the step is not a finite number of at least 0, or a value is no number.
+    """
+    try:
+        at, values = float(step), {str(name): float(value) for name, value in metrics.items()}
+    except (TypeError, ValueError) as e:
+        raise TunerError(
+            f"the report of trial {trial.number} cannot be read: {e}", 'give numbers: report(trial, 3, {"loss": 0.5})'
+        ) from None
+    if not math.isfinite(at) or at < 0:
+        raise TunerError(f"the step of trial {trial.number}'s report is {step!r}", "give a finite number from 0 on")
+    return Point(at, values, max(time.time() - trial.started, 0.0))

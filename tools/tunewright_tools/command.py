@@ -45,6 +45,7 @@ class CommandTool:
         gpus_per_run: GPUs that each run gets for itself, of those that are visible; a run waits for them. 0 leaves the
             choice to the job and to the environment.
         co2_g_per_kwh: grams of CO2 that a kilowatt hour stands for here; no grams are told without it.
+        beside: names that join the curve's points where the run prints them, such as `train_loss`.
 
     Raises:
         ToolSetupError: the argument list or the metrics are not well formed.
@@ -61,11 +62,13 @@ class CommandTool:
         grace_seconds: float = 5.0,
         gpus_per_run: int = 0,
         co2_g_per_kwh: float | None = None,
+        beside: Sequence[str] = (),
     ) -> None:
         self.arguments = arguments.parse(argv)
         self.metrics: dict[str, Direction] = declared(metrics)
         self.extra_names = tuple(extra_names)
         self.best_of_curve = best_of_curve
+        self.beside = tuple(beside)
         self.env = dict(env or {})
         self.cwd = Path(cwd) if cwd is not None else None
         self.grace_seconds = grace_seconds
@@ -152,7 +155,8 @@ class CommandTool:
                 )
             names = (*self.metrics, *self.extra_names)
             printed = {name: direction for name, direction in self.metrics.items() if not is_measured(name)}
-            reader = Reader(printed, [name for name in self.extra_names if not is_measured(name)], self.best_of_curve)
+            extra = [name for name in self.extra_names if not is_measured(name)]
+            reader = Reader(printed, extra, self.best_of_curve, self.beside)
             return Watch(
                 started,
                 job,

@@ -10,7 +10,8 @@ Only declared names, `step`, `epoch`, `status` and the names of `SELF_REPORTED` 
 Prose is never searched, because `best val_loss: 0.3 so far` says something else than `val_loss: 0.3`; such near misses
 are kept in `notes`, so that a person can be told why a metric was not seen.
 
-A line with `step` or `epoch` (`step` where both stand) and a finite declared value is a point of the curve. A line
+A line with `step` or `epoch` (`step` where both stand) and a finite declared value is a point of the curve; what is not
+finite is handed on with the point, for whoever stops a run that diverges, and is not kept in the curve. A line
 with `epoch` alone is no point and marks nothing: whether the lines around it belong to it cannot be known, and the
 final summary must not become one. `\\n` and `\\r` both end a line, so a progress bar's updates are lines.
 """
@@ -102,8 +103,17 @@ class Values:
     one that recovered has not.
     """
 
-    def __init__(self, metrics: Mapping[str, Direction], extra_names: Sequence[str], best_of_curve: bool) -> None:
+    def __init__(
+        self,
+        metrics: Mapping[str, Direction],
+        extra_names: Sequence[str],
+        best_of_curve: bool,
+        beside: Sequence[str] = (),
+    ) -> None:
         self.names = tuple(dict.fromkeys((*metrics, *extra_names)))
+        self.beside = tuple(name for name in dict.fromkeys(beside) if name not in self.names)
+        """Names that need not be reported; their last finite value goes into the next point of the curve."""
+        self._beside: dict[str, float] = {}
         self._directions = metrics
         self._best_of_curve = best_of_curve
         self._last: dict[str, float] = {}
@@ -111,18 +121,24 @@ class Values:
         self._curve = Curve()
 
     def report(self, values: Mapping[str, float], step: float | None, seconds: float) -> Point | None:
-        """Take in values reported together; the point of the curve that they make, None where they make none."""
+        """Take in values reported together; the point that they make, None where they make none.
+
+        The point has all declared values, finite or not; one without a finite value is not kept in the curve.
+        """
         known = {name: value for name, value in values.items() if name in self.names}
+        self._beside |= {n: value for n, value in values.items() if n in self.beside and math.isfinite(value)}
         self._last.update(known)
         finite = {name: value for name, value in known.items() if math.isfinite(value)}
-        if step is None or not math.isfinite(step) or not finite:
+        if step is None or not math.isfinite(step) or not known:
             return None
         for name, value in finite.items():
             if name in self._directions:
                 better: Callable[..., float] = min if self._directions[name] == "minimize" else max
                 self._best[name] = better(value, self._best.get(name, value))
-        point = Point(step, finite, seconds)
-        self._curve.add(point)
+        if finite:
+            self._curve.add(Point(step, finite | self._beside, seconds))
+        point = Point(step, known | self._beside, seconds)
+        self._beside = {}
         return point
 
     def final(self) -> dict[str, float]:
@@ -151,12 +167,17 @@ class Reader:
         metrics: metric name -> direction.
         extra_names: names of constraints, read like metrics; their last value counts.
         best_of_curve: a metric's value is its best point of the curve instead of its last value.
+        beside: names that join the curve's points where the run prints them, and need not appear.
     """
 
     def __init__(
-        self, metrics: Mapping[str, Direction], extra_names: Sequence[str] = (), best_of_curve: bool = False
+        self,
+        metrics: Mapping[str, Direction],
+        extra_names: Sequence[str] = (),
+        best_of_curve: bool = False,
+        beside: Sequence[str] = (),
     ) -> None:
-        self.values = Values(metrics, extra_names, best_of_curve)
+        self.values = Values(metrics, extra_names, best_of_curve, beside)
         self.status: Literal["oom", "diverged"] | None = None
         """What the run's last `status` line says; any other word (`status: running`) takes an earlier one back."""
         self.notes: list[str] = []
@@ -165,7 +186,7 @@ class Reader:
         """What the run said of itself, by the names of `SELF_REPORTED`."""
         self._rest = ""
         self._overlong = False
-        known = {*self.values.names, *RESERVED, *SELF_REPORTED}
+        known = {*self.values.names, *self.values.beside, *RESERVED, *SELF_REPORTED}
         names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
         self._mentioned = re.compile(f"(?:{names})")
         own = "|".join(re.escape(name) for name in sorted(self.values.names, key=len, reverse=True)) or "(?!)"
@@ -215,6 +236,10 @@ class Reader:
                     self._note(f"the value of {name} is not a number", line)
                 else:
                     values[name] = number
+        for name in self.values.beside:
+            number = to_number(found.get(name))
+            if number is not None:
+                values[name] = number
         for name in SELF_REPORTED:
             number = to_number(found.get(name))
             if number is not None and math.isfinite(number):

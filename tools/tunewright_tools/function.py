@@ -55,7 +55,7 @@ class Context:
 
         Args:
             step: epoch or step, a finite number.
-            metrics: values by name; names that are not declared are passed over, and NaN makes no point.
+            metrics: values by name; names that are not declared are passed over, and NaN is not kept in the curve.
 
         Raises:
             TypeError, ValueError: a declared metric's value is no number.
@@ -71,12 +71,19 @@ class FunctionTool:
             or has no default. Returns the only metric as a number, or a dict with all of them.
         metrics: names of the metrics.
         extra_names: names of constraints, which the dict must hold too.
+        beside: names that join the curve's points where `ctx.report` gives them, such as `train_loss`.
 
     Raises:
         ToolSetupError: no metric, or something that cannot be called.
     """
 
-    def __init__(self, fn: Callable[..., object], metrics: Sequence[str], extra_names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        fn: Callable[..., object],
+        metrics: Sequence[str],
+        extra_names: Sequence[str] = (),
+        beside: Sequence[str] = (),
+    ) -> None:
         if isinstance(metrics, str) or not metrics:
             raise ToolSetupError(f"the metrics are {metrics!r}", 'give a list of names, such as ["val_loss"]')
         if not callable(fn):
@@ -84,6 +91,7 @@ class FunctionTool:
         self.fn = fn
         self.metrics = tuple(metrics)
         self.extra_names = tuple(extra_names)
+        self.beside = tuple(beside)
         check_measured((*self.metrics, *self.extra_names))
         self._takes_context = _takes_context(fn)
         self._lock = threading.Lock()
@@ -107,7 +115,8 @@ class FunctionTool:
         with self._lock:
             self._running.add(cancelled)
         try:
-            return _Call(job, on_point, cancelled, self.metrics, self.extra_names).outcome(self.fn, self._takes_context)
+            call = _Call(job, on_point, cancelled, self.metrics, self.extra_names, self.beside)
+            return call.outcome(self.fn, self._takes_context)
         finally:
             with self._lock:
                 self._running.discard(cancelled)
@@ -127,6 +136,7 @@ class _Call:
         cancelled: threading.Event,
         metrics: tuple[str, ...],
         extra_names: tuple[str, ...],
+        beside: tuple[str, ...],
     ) -> None:
         self._job = job
         self._on_point = on_point
@@ -134,7 +144,7 @@ class _Call:
         self._metrics = metrics
         # Directions matter only for the best of a curve; here a value is what the objective returns.
         printed = [name for name in (*metrics, *extra_names) if not is_measured(name)]
-        self._values = Values(dict.fromkeys(printed, "minimize"), (), best_of_curve=False)
+        self._values = Values(dict.fromkeys(printed, "minimize"), (), best_of_curve=False, beside=beside)
         self._measured = [name for name in dict.fromkeys((*metrics, *extra_names)) if is_measured(name)]
         self._stopped: Status | None = None
         self._broken: BaseException | None = None
@@ -172,7 +182,8 @@ class _Call:
     def _report(self, step: float, metrics: Mapping[str, SupportsFloat]) -> bool:
         seconds = time.monotonic() - self._began
         known = {name: _number(name, value) for name, value in metrics.items() if name in self._values.names}
-        point = self._values.report(known, float(step), seconds)
+        beside = {name: value for name in self._values.beside if (value := _seen(metrics.get(name))) is not None}
+        point = self._values.report(known | beside, float(step), seconds)
         if self._stopped is None and point is not None:
             try:
                 if self._on_point(point):
@@ -237,6 +248,14 @@ def _number(name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:  # an array of several, a huge integer
         raise TypeError(f"the value of {name} is not one number: {error}") from None
+
+
+def _seen(value: Any) -> float | None:
+    """The number, where it is one: nobody has asked for it, so nobody is told off for it."""
+    try:
+        return _number("", value)
+    except TypeError:
+        return None
 
 
 def _takes_context(fn: Callable[..., object]) -> bool:

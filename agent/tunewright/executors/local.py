@@ -1,11 +1,13 @@
 """Jobs on this machine: a thread for each worker, which runs the tool."""
 
+import math
 import queue
 import threading
 import time
 import traceback
+from dataclasses import replace
 
-from tunewright.executors.base import Report
+from tunewright.executors.base import Report, Stop
 from tunewright_tools.base import Job, Outcome, Point, Tool
 
 
@@ -27,16 +29,18 @@ class LocalExecutor:
         """Unix seconds."""
         return time.time()
 
-    def submit(self, job: Job) -> None:
-        """Start a job in a thread of its own."""
-        thread = threading.Thread(target=self._run, args=(job,), name=f"trial-{job.number}", daemon=True)
+    def submit(self, job: Job, stop: Stop | None = None) -> None:
+        """Start a job in a thread of its own, in which `stop` is asked for each point of its curve."""
+        thread = threading.Thread(target=self._run, args=(job, stop), name=f"trial-{job.number}", daemon=True)
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         thread.start()
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, stop: Stop | None) -> None:
         def on_point(point: Point) -> bool:
-            self._reports.put(Report(job, point=point))
-            return False
+            finite = {name: value for name, value in point.metrics.items() if math.isfinite(value)}
+            if finite:
+                self._reports.put(Report(job, point=replace(point, metrics=finite)))
+            return stop is not None and stop(point)
 
         try:
             outcome = self.tool.run(job, on_point)

@@ -198,8 +198,12 @@ class Run:
 
 
 def _cost(tuner: Tuner) -> float:
-    """US dollars that runs of the study have cost; a warmstart counts its own."""
-    return sum(call.cost_usd or 0.0 for call in tuner.study.ledger.calls() if not call.id.startswith(WARMSTART))
+    """US dollars that runs of the study have cost; a warmstart and a talk count their own."""
+    return sum(
+        call.cost_usd or 0.0
+        for call in tuner.study.ledger.calls()
+        if not call.id.startswith(WARMSTART) and call.purpose != "chat"
+    )
 
 
 def _place(error: BaseException) -> str:

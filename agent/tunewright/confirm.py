@@ -1,0 +1,116 @@
+"""Run the final evaluation: the best few configurations and the default again, on seeds that no trial has had."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tunewright.confirmation import arms_of, key, on_record
+from tunewright.errors import CardError, StudyError, ToolError
+from tunewright.events import Reran
+from tunewright.executors.base import Executor
+from tunewright.lease import Lease
+from tunewright.seeds import final_seed
+from tunewright.study import Study
+from tunewright.toolbox import limits
+from tunewright.trial_json import clean_outcome, outcome_to_json
+from tunewright_tools.base import Config, Job, Outcome
+from tunewright_tools.process import reap
+
+_LEASE = "confirming"
+_HEARTBEAT_S = 60.0
+_TICK_S = 0.5
+_WIND_DOWN_S = 15.0
+
+
+@dataclass(frozen=True)
+class _Run:
+    label: str
+    index: int
+    seed: int
+    config: Config
+
+
+def confirming(study: Study, executor: Executor, folder: Path, k: int, top: int) -> Iterator[Reran]:
+    """Each run as its outcome comes on record; runs that are on record already are not run again.
+
+    Args:
+        executor: runs the jobs; it is closed at the end. No run is stopped early.
+        folder: of the study's runs.
+        k: fresh seeds for each configuration.
+        top: how many of the best configurations.
+
+    Raises:
+        CardError: k or top is below 1.
+        StudyError: no trial has a value; another process is at it.
+        ToolError: a run failed for a reason outside its configuration.
+    """
+    if k < 1 or top < 1:
+        raise CardError(f"{k} seeds for {top} configurations", "give at least 1 of each")
+    arms = arms_of(study, top)
+    if study.best() is None:
+        raise StudyError(f"no trial of {study.name!r} has a value yet", "run the study first")
+    _claim(study)
+    known = on_record(study)
+    todo = [
+        _Run(label, i, final_seed(study.seed, i), trial.config if trial else study.card.space.default())
+        for i in range(k)
+        for label, trial in arms
+        if i not in known.get(label, {})
+    ]
+    running: dict[Path, _Run] = {}
+    renewed = time.monotonic()
+    try:
+        while todo or running:
+            while todo and len(running) < executor.workers:
+                job = _job(study, folder, todo[0])
+                running[job.dir] = todo.pop(0)
+                executor.submit(job)
+            for report in executor.wait(_TICK_S):
+                if report.outcome is not None and (one := running.pop(report.job.dir, None)):
+                    yield _kept(study, one, report.outcome)
+            if time.monotonic() - renewed > _HEARTBEAT_S:
+                renewed = time.monotonic()
+                study.set(_LEASE, Lease.mine().to_json())
+    finally:
+        _wind_down(study, executor, running)
+        study.set(_LEASE, None)
+
+
+def _claim(study: Study) -> None:
+    held = study.get(_LEASE)
+    if held is not None and not (lease := Lease.from_json(held)).stale() and lease.pid != Lease.mine().pid:
+        raise StudyError(f"{lease.holder()} runs the final evaluation of {study.name!r}", "wait for it, or end it")
+    study.set(_LEASE, Lease.mine().to_json())
+
+
+def _job(study: Study, folder: Path, run: _Run) -> Job:
+    where = (folder / study.name / "confirm" / f"{run.label}-{run.index:05d}").resolve()
+    where.mkdir(parents=True, exist_ok=True)
+    reap(where)  # what a killed session left running
+    number = int(run.label) if run.label.isdecimal() else 0
+    return Job(number, 1, run.config, run.seed, where, limits=limits(study.card))
+
+
+def _kept(study: Study, run: _Run, outcome: Outcome) -> Reran:
+    if outcome.fault in ("host", "person") or outcome.status == "cancelled":
+        raise ToolError(
+            f"the run of {run.label} with seed {run.seed} {outcome.status} for a reason outside its configuration:\n"
+            f"{outcome.detail}",
+            "mend the machine or the program and run the same command again; runs on record are kept",
+        )
+    outcome = clean_outcome(replace(outcome, curve=()))
+    study.set(key(run.label, run.index), {"seed": run.seed, "config": run.config, "outcome": outcome_to_json(outcome)})
+    return Reran(run.label, run.index, run.seed, outcome.status, outcome.metrics)
+
+
+def _wind_down(study: Study, executor: Executor, running: dict[Path, _Run]) -> None:
+    """Cancel what runs; what ended meanwhile with a result is kept."""
+    if running:
+        executor.cancel()
+        deadline = time.monotonic() + _WIND_DOWN_S
+        while running and time.monotonic() < deadline:
+            for report in executor.wait(_TICK_S):
+                if report.outcome is not None and (one := running.pop(report.job.dir, None)) and report.outcome.metrics:
+                    _kept(study, one, report.outcome)
+    executor.close()

@@ -1,0 +1,199 @@
+"""The final evaluation as it stands on record: each configuration's mean and spread over fresh seeds, and the verdict.
+
+| symbol | meaning |
+| --- | --- |
+| m, s, n | mean, standard deviation (n - 1) and number of the values of one configuration |
+| d | how much better the winner's mean is than the default's |
+| v | s_w^2 / n_w + s_d^2 / n_d; d / sqrt(v) has Student's t with Welch's degrees of freedom (Welch 1947) |
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tunewright.card import Metric
+from tunewright.trial import Trial
+from tunewright.trial_json import outcome_from_json
+from tunewright_tools.base import Outcome
+
+if TYPE_CHECKING:
+    from tunewright.study import Study
+
+PREFIX = "confirm/"
+DEFAULT = "default"
+"""The label of the default configuration where no trial of the study has run it; else a label is a trial's number."""
+LEVEL = 0.05
+_POWER = 1.96 + 0.84  # two-sided 5%, a chance of 80% to see the difference
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One configuration over fresh seeds."""
+
+    label: str
+    """The number of its trial, or `default`."""
+    source: str
+    config: dict[str, Any]
+    tuned: float | None
+    """The first metric in the study itself; the best of many is better there than it really is."""
+    values: tuple[float, ...]
+    """The first metric of each run that has one, by seed."""
+    seeds: tuple[int, ...]
+    """Their seeds."""
+    without_value: tuple[str, ...]
+    """How the other runs ended."""
+    mean: float | None
+    std: float | None
+    """None with fewer than two values."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The study's best configuration against the default."""
+
+    told_apart: bool | None
+    """Whether the difference is more than chance (5%, two-sided); None where that cannot be said."""
+    text: str
+    """The verdict in a sentence."""
+    difference: float | None = None
+    """How much better the winner's mean is, in the metric's unit; below 0 where it is worse."""
+    low: float | None = None
+    high: float | None = None
+    """95% interval of the difference."""
+    p: float | None = None
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What the final evaluation has shown so far."""
+
+    metric: str
+    winner: str
+    """The label of the study's best trial; it was chosen before the final evaluation."""
+    default: str
+    arms: tuple[Arm, ...]
+    """The winner first, then by mean, best first."""
+    verdict: Comparison
+
+
+def key(label: str, index: int) -> str:
+    """Where the record keeps a run of the final evaluation."""
+    return f"{PREFIX}{label}/{index:05d}"
+
+
+def on_record(study: "Study") -> dict[str, dict[int, tuple[int, Outcome]]]:
+    """Label -> index of the seed -> (seed, outcome), of all runs of the final evaluation so far."""
+    found: dict[str, dict[int, tuple[int, Outcome]]] = {}
+    for name, kept in sorted(study.attributes(PREFIX).items()):
+        label, index = name.removeprefix(PREFIX).split("/")
+        found.setdefault(label, {})[int(index)] = kept["seed"], outcome_from_json(kept["outcome"])
+    return found
+
+
+def default_trial(study: "Study") -> Trial | None:
+    """Trial 0, where it ran the default configuration."""
+    return next((t for t in study.trials() if t.number == 0 and t.source == "default"), None)
+
+
+def confirmation(study: "Study") -> Confirmation | None:
+    """The final evaluation as it stands, or None before any of it has run."""
+    runs, best = on_record(study), study.best()
+    if not runs or best is None:
+        return None
+    metric, trials = study.card.primary, {str(t.number): t for t in study.trials()}
+    arms = {label: _arm(study, label, trials.get(label), by_index) for label, by_index in runs.items()}
+    default = "0" if default_trial(study) is not None else DEFAULT
+    winner = str(best.number)
+
+    def place(arm: Arm) -> tuple[bool, float]:
+        return arm.label != winner, math.inf if arm.mean is None else metric.loss(arm.mean)
+
+    verdict = _verdict(metric, winner, arms.get(winner), arms.get(default), winner == default)
+    return Confirmation(metric.name, winner, default, tuple(sorted(arms.values(), key=place)), verdict)
+
+
+def _arm(study: "Study", label: str, trial: Trial | None, by_index: dict[int, tuple[int, Outcome]]) -> Arm:
+    name = study.card.primary.name
+    rows = [by_index[i] for i in sorted(by_index)]
+    values = tuple(outcome.metrics[name] for _, outcome in rows if outcome.status == "done")
+    return Arm(
+        label=label,
+        source=trial.source if trial else "default",
+        config=trial.config if trial else study.card.space.default(),
+        tuned=trial.outcome.metrics.get(name) if trial and trial.outcome else None,
+        values=values,
+        seeds=tuple(seed for seed, outcome in rows if outcome.status == "done"),
+        without_value=tuple(outcome.status for _, outcome in rows if outcome.status != "done"),
+        mean=statistics.fmean(values) if values else None,
+        std=statistics.stdev(values) if len(values) > 1 else None,
+    )
+
+
+def _verdict(metric: Metric, winner: str, best: Arm | None, default: Arm | None, same: bool) -> Comparison:
+    if same:
+        return Comparison(None, "The best configuration is the default itself: there is nothing to tell apart.")
+    if best is None or default is None:
+        missing = f"trial {winner}, the best by now," if best is None else "the default"
+        return Comparison(None, f"On fresh seeds {missing} has not run yet.")
+    if best.mean is None or default.mean is None:
+        missing, arm = ("winner", best) if best.mean is None else ("default", default)
+        return Comparison(None, f"The {missing} has no value on fresh seeds: {', '.join(arm.without_value)}.")
+    difference = metric.loss(default.mean) - metric.loss(best.mean)
+    n = min(len(best.values), len(default.values))
+    if best.std is None or default.std is None:
+        return Comparison(
+            None,
+            f"On one fresh seed the winner is better by {difference:.4g}; without a spread that says little: "
+            "use 5 seeds or more.",
+            difference,
+        )
+    if best.std == default.std == 0:
+        return Comparison(
+            difference != 0,
+            f"Every seed gave the same value: the seed changes nothing in these runs, and the winner is better by "
+            f"{difference:.4g}.",
+            difference,
+            difference,
+            difference,
+        )
+    return _welch(metric.name, difference, (best.std, len(best.values)), (default.std, len(default.values)), n)
+
+
+def _welch(metric: str, d: float, one: tuple[float, int], other: tuple[float, int], n: int) -> Comparison:
+    from scipy.stats import t
+
+    parts = [s * s / m for s, m in (one, other)]
+    v = sum(parts)
+    freedom = v * v / sum(part * part / (m - 1) for part, (_, m) in zip(parts, (one, other), strict=True))
+    away = float(t.ppf(1 - LEVEL / 2, freedom)) * math.sqrt(v)
+    p = 2 * float(t.sf(abs(d) / math.sqrt(v), freedom))
+    apart = p < LEVEL
+    interval = f"{d:.4g} better in {metric} (95% interval {d - away:.4g} to {d + away:.4g}, p = {p:.2g}, {n} seeds)"
+    if apart:
+        word = "is told apart from" if d > 0 else "is worse than"
+        text = f"The winner {word} the default: {interval}."
+    else:
+        needed = math.ceil((one[0] ** 2 + other[0] ** 2) * _POWER**2 / (d * d)) if d else None
+        more = f" About {max(needed, n + 1)} seeds would tell a difference of this size." if needed and d > 0 else ""
+        text = f"The winner is not told apart from the default: {interval}.{more}"
+    return Comparison(apart, text, d, d - away, d + away, p)
+
+
+def arms_of(study: "Study", top: int) -> Sequence[tuple[str, Trial | None]]:
+    """Label and trial of what the final evaluation runs: the best few by the first metric, and the default."""
+    metric = study.card.primary
+
+    def loss(t: Trial) -> float:
+        assert t.outcome is not None
+        return metric.loss(t.outcome.metrics[metric.name])
+
+    done = [t for t in study.trials() if t.done and t.outcome and study.card.feasible(t.outcome.metrics)]
+    chosen: list[tuple[str, Trial | None]] = [(str(t.number), t) for t in sorted(done, key=loss)[:top]]
+    default = default_trial(study)
+    label = DEFAULT if default is None else "0"
+    runs = default is not None or not study.card.space.check(study.card.space.default()).faults
+    if runs and label not in [one for one, _ in chosen]:
+        chosen.append((label, default))
+    return chosen

@@ -1,0 +1,99 @@
+"""Optuna's pruners by name, fed from our record: a study in memory mirrors the runs."""
+
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tunewright.card_parts import Direction
+from tunewright.card_pruner import OPTUNA
+from tunewright.errors import CardError
+from tunewright.pruning.base import Run
+from tunewright_tools.base import Point
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+
+class OptunaPruner:
+    """One of Optuna's pruners behind our interface. It judges a run at whole steps, as Optuna does.
+
+    Args:
+        name: a key of `card_pruner.OPTUNA`.
+        metric: the metric of the curve that is judged.
+        direction: of that metric.
+        study_name: Hyperband deals trials out to its brackets by it, so the same name gives the same brackets.
+        options: keyword arguments of Optuna's class.
+
+    Raises:
+        CardError: options that Optuna refuses.
+    """
+
+    def __init__(
+        self, name: str, metric: str, direction: Direction, study_name: str, options: Mapping[str, Any]
+    ) -> None:
+        import optuna
+
+        given = dict(options)
+        if name == "patient":  # it wraps another pruner; alone it watches for a standstill
+            given.setdefault("wrapped_pruner", None)
+        try:
+            with warnings.catch_warnings():  # some of them are "experimental": their options may change with Optuna
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                pruner = getattr(optuna.pruners, OPTUNA[name])(**given)
+        except (TypeError, ValueError) as e:
+            raise CardError(
+                f"the pruner {name} refuses {dict(options)!r}: {e}",
+                f"see optuna.pruners.{OPTUNA[name]} for its options",
+            ) from e
+        self._metric = metric
+        self._name = name
+        self._lock = threading.Lock()
+        self._mirrored: list[Trial] = []
+        level = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        try:
+            self._study = optuna.create_study(
+                study_name=study_name, direction=direction, pruner=pruner, sampler=optuna.samplers.RandomSampler(seed=0)
+            )
+        finally:
+            optuna.logging.set_verbosity(level)
+
+    def stop(self, number: int, config: dict[str, Any], point: Point) -> str | None:
+        """Why the run should stop now; None to let it go on, and at points between whole steps."""
+        with self._lock:
+            if not self._report(number, point) or not self._mirror(number).should_prune():
+                return None
+        return f"{self._name}: {self._metric} = {point.metrics[self._metric]:.4g} at step {point.step:g}"
+
+    def _report(self, number: int, point: Point) -> bool:
+        if self._metric not in point.metrics or point.step != int(point.step) or point.step < 0:
+            return False
+        trial, step = self._mirror(number), int(point.step)
+        kept = self._study.get_trials(deepcopy=False)[number]
+        if step in kept.intermediate_values or kept.state.is_finished():
+            return False
+        trial.report(point.metrics[self._metric], step)
+        return True
+
+    def _mirror(self, number: int) -> "Trial":
+        """The mirror has the run's own number: Hyperband's brackets depend on it, and stay when a study goes on."""
+        while len(self._mirrored) <= number:
+            self._mirrored.append(self._study.ask())
+        return self._mirrored[number]
+
+    def tell(self, run: Run) -> None:
+        """Take note of a run that has ended; points that were not shown to `stop` are caught up on."""
+        from optuna.trial import TrialState
+
+        with self._lock:
+            for point in run.curve:
+                if self._report(run.number, point):
+                    self._mirror(run.number).should_prune()  # rungs are written as a side effect
+            mirror = self._mirror(run.number)
+            if self._study.get_trials(deepcopy=False)[run.number].state.is_finished():
+                return
+            if run.final is None or not run.feasible:
+                self._study.tell(mirror, state=TrialState.PRUNED)
+            else:
+                self._study.tell(mirror, run.final)

@@ -1,0 +1,199 @@
+"""Early stopping on recorded curves: seconds used and the final value found, for each pruner, over many orders of runs.
+
+    python benchmarks/early_stopping.py curves.csv --metric val_loss --direction minimize [--orders 20]
+
+The file has a row for each point of each run: `run`, `step`, `seconds` (since the run began), the metric, and the
+configuration: a column `config` of JSON, as `record_curves.py` writes it, or else a column for each parameter. Runs
+whose `status` is not `done` are left out; all others must have gone to their end. Each order of the runs is one replay,
+the same orders for all pruners; the first run is never stopped, as trial 0 in a study. Random orders stand for a search
+that does not learn: how a stopped run changes what is proposed next is not seen.
+"""
+
+import argparse
+import csv
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunewright.card import TaskCard
+from tunewright.card_parts import Direction
+from tunewright.pruning import open_pruner
+from tunewright.pruning.base import Pruner, Run
+from tunewright.space import Choice, Float, Space
+from tunewright_tools.base import Point
+
+_FIXED = ("run", "step", "seconds")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One run that went to its end."""
+
+    name: str
+    config: dict[str, Any]
+    points: tuple[Point, ...]
+
+    def final(self, metric: str) -> float:
+        """The metric at the end."""
+        return self.points[-1].metrics[metric]
+
+
+def read(path: Path, metric: str) -> list[Curve]:
+    """The runs of a file, in the order in which they begin there.
+
+    Raises:
+        ValueError: a column is missing, a value is no finite number, or a run's configuration changes.
+    """
+    points: dict[str, list[Point]] = {}
+    configs: dict[str, dict[str, Any]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        columns = list(reader.fieldnames or ())
+        if missing := [c for c in (*_FIXED, metric) if c not in columns]:
+            raise ValueError(f"{path} has no column {', '.join(missing)}; it has {', '.join(columns)}")
+        for i, row in enumerate(reader, 2):
+            if row.get("status", "done") != "done":
+                continue
+            numbers = {c: float(row[c]) for c in ("step", "seconds", metric)}
+            if not all(map(math.isfinite, numbers.values())):
+                raise ValueError(f"{path}, line {i}: {numbers} is not finite; a run that diverged is none to replay")
+            if "config" in columns:
+                config = {name: _plain(value) for name, value in json.loads(row["config"]).items()}
+            else:
+                config = {c: _value(row[c]) for c in columns if c not in (*_FIXED, "status", metric)}
+            if configs.setdefault(row["run"], config) != config:
+                raise ValueError(f"{path}, line {i}: run {row['run']} has another configuration than before")
+            points.setdefault(row["run"], []).append(
+                Point(numbers["step"], {metric: numbers[metric]}, numbers["seconds"])
+            )
+    return [Curve(name, configs[name], tuple(found)) for name, found in points.items()]
+
+
+def _plain(value: object) -> float | str:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _value(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def space_of(curves: Sequence[Curve]) -> Space:
+    """A space that holds the runs' configurations: a range for numbers, on a log scale where they span decades.
+
+    Parameters that not all runs have (those under a condition) are left aside.
+    """
+    parameters: list[Float | Choice] = []
+    for name in (n for n in curves[0].config if all(n in c.config for c in curves)):
+        values = [c.config[name] for c in curves]
+        distinct = sorted(set(values), key=str)
+        if len(distinct) == 1:
+            continue
+        if all(isinstance(v, float) for v in values):
+            low, high = min(values), max(values)
+            parameters.append(Float(name, low, high, log=low > 0 and high / low >= 100))
+        else:
+            parameters.append(Choice(name, [str(v) for v in distinct]))
+    if not parameters:
+        raise ValueError("all runs have the same configuration; add a column for each parameter that differs")
+    return Space(*parameters)
+
+
+def replay(curves: Sequence[Curve], pruner: Pruner | None, metric: str, direction: Direction) -> tuple[float, float]:
+    """(seconds used, best final value) of these runs one after the other; the first is never stopped.
+
+    Args:
+        curves: in the order in which they run.
+        pruner: a new one; None stops nothing.
+    """
+    used, finals = 0.0, []
+    for number, curve in enumerate(curves):
+        seen = []
+        stopped = False
+        for point in curve.points:
+            seen.append(point)
+            if pruner is not None and number > 0 and pruner.stop(number, curve.config, point):
+                stopped = True
+                break
+        # a stop at the last point saves nothing, and the value was there
+        final = None if stopped and len(seen) < len(curve.points) else curve.final(metric)
+        used += seen[-1].seconds
+        if final is not None:
+            finals.append(final)
+        if pruner is not None:
+            pruner.tell(Run(number, curve.config, tuple(seen), final))
+    return used, min(finals) if direction == "minimize" else max(finals)
+
+
+def table(
+    curves: Sequence[Curve], pruners: Sequence[Any], metric: str, direction: Direction, orders: int
+) -> list[dict[str, Any]]:
+    """For each pruner: share of the time saved and loss of the best value against no pruner, paired over orders.
+
+    Args:
+        pruners: as on a card.
+        orders: seeds 0, 1, ... of the permutations.
+    """
+    space = space_of(curves)
+    kept = [Curve(c.name, {n: _fitting(space, n, c.config[n]) for n in space.names}, c.points) for c in curves]
+    permuted = [[kept[i] for i in np.random.default_rng(seed).permutation(len(kept))] for seed in range(orders)]
+    plain = [replay(order, None, metric, direction) for order in permuted]
+    rows = []
+    for named in pruners:
+        card = TaskCard(
+            goal="replay", name="replay", space=space, metric=metric, direction=direction, pruner=named, start="none"
+        )
+        found = [replay(order, open_pruner(card), metric, direction) for order in permuted]
+        saved = [1 - used / full for (used, _), (full, _) in zip(found, plain, strict=True)]
+        sign = 1 if direction == "minimize" else -1
+        worse = [sign * (best - ideal) for (_, best), (_, ideal) in zip(found, plain, strict=True)]
+        rows.append(
+            {
+                "pruner": named if isinstance(named, str) else f"{named['name']} {named['options']}",
+                "saved": statistics.fmean(saved),
+                "saved_std": statistics.stdev(saved) if len(saved) > 1 else 0.0,
+                "lost": statistics.fmean(worse),
+                "lost_max": max(worse),
+                "kept_best": sum(w == 0 for w in worse),
+                "orders": orders,
+            }
+        )
+    return rows
+
+
+def _fitting(space: Space, name: str, value: Any) -> Any:
+    return str(value) if isinstance(space[name], Choice) else value
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("curves", type=Path)
+    parser.add_argument("--metric", required=True)
+    parser.add_argument("--direction", choices=("minimize", "maximize"), required=True)
+    parser.add_argument("--orders", type=int, default=20)
+    given = parser.parse_args()
+    curves = read(given.curves, given.metric)
+    longest = int(max(c.points[-1].step for c in curves))
+    hyperband = {"name": "hyperband", "options": {"min_resource": 1, "max_resource": longest}}
+    pruners = ["curve", "median", hyperband, "successive_halving"]
+    print(f"{len(curves)} runs of up to {longest} steps, {given.orders} orders")
+    print("| pruner | time saved (std) | best value lost, mean (max) | orders with the best kept |")
+    print("| --- | --- | --- | --- |")
+    for row in table(curves, pruners, given.metric, given.direction, given.orders):
+        print(
+            f"| {row['pruner']} | {row['saved']:.1%} ({row['saved_std']:.1%}) | {row['lost']:.4g} "
+            f"({row['lost_max']:.4g}) | {row['kept_best']} of {row['orders']} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
