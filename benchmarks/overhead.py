@@ -1,6 +1,6 @@
-"""What the tuner itself costs: start-up, `ask`, the record, and workers that wait for a model.
+"""What the tuner itself costs: start-up, the chat's prompt, `ask`, the record, and workers that wait for a model.
 
-    python benchmarks/overhead.py [--only help ask record waiting] [--json FILE]
+    python benchmarks/overhead.py [--only help prompt ask record waiting] [--json FILE]
 
 `ask` is measured on one thread beside Optuna's GPSampler on the same trials. `waiting` runs real 30-second trials
 (a sleeping process) with a model that takes 5 seconds a call; it takes about five minutes.
@@ -26,6 +26,7 @@ from typing import Any
 
 GOALS = {
     "tunewright --help": 0.3,
+    "tunewright chat, to its prompt": 0.5,
     "ask, 100 trials x 14 parameters": 1.0,
     "ask, 500 trials x 14 parameters": 5.0,
     "record a trial on SQLite, 100 trials in": 0.05,
@@ -43,6 +44,25 @@ def help_seconds(repeats: int = 11) -> Iterator[Row]:
         [_timed(lambda: subprocess.run(command, stdout=subprocess.DEVNULL)) for _ in range(repeats)],
         "s",
     )
+
+
+def prompt_seconds(repeats: int = 5) -> Iterator[Row]:
+    """From the start of the process to the prompt on a pseudo-terminal; the record is opened behind it."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "examples" / "chat"))
+    from terminal import Terminal
+
+    command = [str(Path(sys.executable).parent / "tunewright"), "chat", "--model", "none"]
+
+    def once() -> float:
+        with tempfile.TemporaryDirectory() as folder, Terminal(command, Path(folder)) as terminal:
+            seconds = terminal.wait_for(">")
+            terminal.wait_for("no study yet")
+            terminal.type("\x04")
+            terminal.end()
+        return seconds
+
+    once()
+    yield "tunewright chat, to its prompt", [once() for _ in range(repeats)], "s"
 
 
 def _timed(work: Callable[[], Any]) -> float:
@@ -171,7 +191,13 @@ def waiting_share(trial_seconds: float = 30.0, model_seconds: float = 5.0, trial
     yield "worker time waiting, 30 s trials, 5 s model", [sum(gaps) / busy], "share"
 
 
-PARTS = {"help": help_seconds, "ask": ask_seconds, "record": record_seconds, "waiting": waiting_share}
+PARTS = {
+    "help": help_seconds,
+    "prompt": prompt_seconds,
+    "ask": ask_seconds,
+    "record": record_seconds,
+    "waiting": waiting_share,
+}
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ CHECKPOINTS = (5, 10, 15, 20, 25)
 """Trials at which regret is shown."""
 INITIAL = 5
 """Points that every method starts from."""
+TRIALS = CHECKPOINTS[-1]
+"""Of a run, as stated on the card."""
 FIRST_OWN_SEED = 100
 _CURVES = {
     "llambo-recorded": ("llambo_recorded.csv", "llambo-gpt3.5 (recorded)"),

@@ -2,8 +2,9 @@
 
 | name | method |
 | --- | --- |
-| `random`, `tpe`, `gp`, `botorch` | a peer (see `peers.py`), after the five shared initial points |
+| `random`, `tpe`, `gp`, `botorch`, `smac` | a peer (see `peers.py`), after the five shared initial points |
 | `PEER+recorded` | the same, after the five points of the recorded reply |
+| `PEER+textbook` | the same, after five points of Tunewright's textbook, drawn with the run's seed |
 | `tunewright:none` | Tunewright without a model, after the five shared initial points |
 | `tunewright:ADVISOR` | Tunewright with a played model (see `advisors.py`), after the five shared initial points |
 | `tunewright:recorded` | Tunewright with the recorded model alone, no shared points: trials 1 to 5 are its reply's |
@@ -12,8 +13,9 @@
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +80,15 @@ class Tunewright:
 
 def check(method: str) -> None:
     """Raise ValueError, with what there is, when no method has this name."""
-    head, advisor, recorded = _parts(method)
+    head, advisor, initial = _parts(method)
     if method in data.RECORDED or (head in PEERS and not advisor):
         return
-    if head == _OURS and advisor and not recorded:
+    if head == _OURS and advisor and not initial:
         if advisor != "none":
             advisors.advisor(advisor, _ANY_TASK, None, 0)
         return
     raise ValueError(
-        f"{method!r} is no method; there are {', '.join(PEERS)} (each also with +recorded), {_OURS}:none, "
+        f"{method!r} is no method; there are {', '.join(PEERS)} (each also with +recorded or +textbook), {_OURS}:none, "
         f"{', '.join(f'{_OURS}:{a}' for a in advisors.NAMES)} and {', '.join(data.RECORDED)}"
     )
 
@@ -97,11 +99,25 @@ def searcher(method: str, task: Task, seed: int, trials: int, truth: Truth | Non
     Args:
         truth: the task's truth table; None for a method without need of one (`needs_truth`).
     """
-    head, advisor, recorded = _parts(method)
+    head, advisor, initial = _parts(method)
     if head != _OURS:
-        return PEERS[head](task, data.recorded_design(task) if recorded else data.design(task, seed), seed)
+        return PEERS[head](task, _INITIAL[initial](task, seed), seed)
     model = None if advisor == "none" else advisors.advisor(advisor, task, truth, seed)
     return Tunewright(task, model, () if advisor == "recorded" else data.design(task, seed), seed, trials)
+
+
+def installed(method: str) -> None:
+    """Raise ValueError, with the command that helps, when the library behind a method is not here."""
+    library = {"botorch": "botorch", "smac": "smac"}.get(_parts(method)[0])
+    if library is not None and find_spec(library) is None:
+        raise ValueError(f"{method} needs {library}, which is not installed: pip install -e '.[bench]'")
+
+
+def textbook_design(task: Task, seed: int) -> list[Config]:
+    """Five points of Tunewright's textbook, from the task's card alone; no model is asked."""
+    from tunewright.zero_shot import warmstart
+
+    return warmstart(task.card(data.TRIALS), data.INITIAL, model=None, seed=seed).configs
 
 
 def needs_truth(method: str) -> bool:
@@ -112,27 +128,45 @@ def needs_truth(method: str) -> bool:
 
 def code(method: str) -> str:
     """What the method's choices depend on: library versions, or a digest of the project's own source."""
-    head, _, _ = _parts(method)
+    head, _, initial = _parts(method)
+    label = "1"
     match head:
         case "tunewright":
-            digest = hashlib.sha256()
-            for folder in ("agent/tunewright", "prompts/tunewright_prompts"):
-                for path in sorted((_ROOT / folder).rglob("*")):
-                    if path.suffix in (".py", ".j2"):
-                        digest.update(path.read_bytes())
-            return digest.hexdigest()[:10]
+            label = _digest(["agent/tunewright", "prompts/tunewright_prompts"], ".py", ".j2")
         case "tpe" | "gp":
-            return f"optuna {version('optuna')}"
-        case "botorch":
-            return f"botorch {version('botorch')}"
-    return "1"
+            label = f"optuna {version('optuna')}"
+        case "botorch" | "smac":
+            label = f"{head} {version(head)}"
+    return f"{label}, textbook {textbook_code()}" if initial == "textbook" else label
 
 
-def _parts(method: str) -> tuple[str, str, bool]:
-    """(peer or `tunewright`, advisor, whether the recorded points are the initial design)."""
-    head, plus, tail = method.partition("+")
+def textbook_code() -> str:
+    """A digest of the textbook's entries."""
+    return _digest(["prompts/tunewright_prompts"], ".yaml")
+
+
+def _digest(folders: Sequence[str], *suffixes: str) -> str:
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted((_ROOT / folder).rglob("*")):
+            if path.suffix in suffixes:
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:10]
+
+
+_INITIAL: dict[str, Callable[[Task, int], list[Config]]] = {
+    "": data.design,
+    "recorded": lambda task, _: data.recorded_design(task),
+    "textbook": textbook_design,
+}
+"""Where a peer's initial points are from."""
+
+
+def _parts(method: str) -> tuple[str, str, str]:
+    """(peer or `tunewright`, advisor, a key of `_INITIAL`); empty ones when it is no such name."""
+    head, plus, initial = method.partition("+")
     name, _, advisor = head.partition(":")
-    return (name, advisor, bool(plus)) if not plus or tail == "recorded" else ("", "", False)
+    return (name, advisor, initial) if bool(plus) == bool(initial) and initial in _INITIAL else ("", "", "")
 
 
 _ANY_TASK = Task("wine", "SVM")

@@ -98,7 +98,7 @@ class OptunaPeer(Peer):
                 "ignore"
             )  # experimental samplers, failed restarts of a fit: not this harness's to mend
             self._trial = self._study.ask(self._distributions)
-        return {p.name: _from_optuna(p, self._trial.params[p.name]) for p in self.space}
+        return {p.name: from_scale(p, self._trial.params[p.name]) for p in self.space}
 
     def tell(self, config: Config, score: float | None) -> None:
         from optuna.trial import TrialState, create_trial
@@ -108,7 +108,7 @@ class OptunaPeer(Peer):
             self._study.tell(self._trial, score, state=state)
             self._trial = None
             return
-        params = {p.name: _to_optuna(p, config[p.name]) for p in self.space}
+        params = {p.name: to_scale(p, config[p.name]) for p in self.space}
         self._study.add_trial(create_trial(state=state, value=score, params=params, distributions=self._distributions))
 
 
@@ -167,13 +167,20 @@ def _gp(task: Task, design: Sequence[Config], seed: int) -> Searcher:
     return OptunaPeer(task, design, seed, sampler)
 
 
+def _smac(task: Task, design: Sequence[Config], seed: int) -> Searcher:
+    from benchmarks.bayesmark.smac_peer import Smac
+
+    return Smac(task, design, seed)
+
+
 PEERS: dict[str, Callable[[Task, Sequence[Config], int], Searcher]] = {
     "random": Random,
     "tpe": _tpe,
     "gp": _gp,
     "botorch": BoTorch,
+    "smac": _smac,
 }
-"""`tpe` is Optuna's multivariate TPE, `gp` its GPSampler; both model from the first trial after the design on."""
+"""`tpe` is Optuna's multivariate TPE, `gp` its GPSampler; all model from the first trial after the design on."""
 
 
 def _distribution(p: Parameter) -> Any:
@@ -183,21 +190,23 @@ def _distribution(p: Parameter) -> Any:
         case Int():
             return IntDistribution(p.low, p.high, log=p.log)
         case Float(logit=True):
-            return FloatDistribution(_logit(p.low), _logit(p.high))
+            return FloatDistribution(logit(p.low), logit(p.high))
         case Float():
             return FloatDistribution(p.low, p.high, log=p.log)
     raise TypeError(f"{p!r}: the tasks have whole and real numbers only")
 
 
-def _to_optuna(p: Parameter, value: Any) -> Any:
-    return _logit(value) if isinstance(p, Float) and p.logit else value
+def to_scale(p: Parameter, value: Any) -> Any:
+    """The value as the other optimizers see it: a logit parameter as its logit."""
+    return logit(value) if isinstance(p, Float) and p.logit else value
 
 
-def _from_optuna(p: Parameter, value: Any) -> Any:
+def from_scale(p: Parameter, value: Any) -> Any:
+    """The way back; it never leaves the parameter's bounds."""
     if isinstance(p, Float) and p.logit:
         return min(max(1 / (1 + float(np.exp(-value))), p.low), p.high)  # the way back may miss a bound by a last digit
     return value
 
 
-def _logit(value: float) -> float:
+def logit(value: float) -> float:
     return float(np.log(value) - np.log1p(-value))

@@ -15,16 +15,16 @@ from benchmarks.bayesmark.cache import Evaluations
 from benchmarks.bayesmark.tasks import REPORT, Task, select
 from benchmarks.bayesmark.truth import truth
 
-_RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 _DEFAULT_METHODS = ("random", "tpe", "gp", "botorch", "tunewright:silent")
 _FAST_METHODS = ("random", "tpe", "tunewright:none", "tunewright:recorded")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _seeds(text: str) -> list[int]:
+def seeds(text: str) -> list[int]:
     """`100-104,110` -> the seeds."""
     found: list[int] = []
     for part in text.split(","):
@@ -42,14 +42,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Run optimizers on the 25 Bayesmark tasks. Runs on record are not repeated.",
     )
     parser.add_argument("--tasks", nargs="+", default=["dev"], help="dev, report, saturated, fast, all, or names")
-    parser.add_argument("--seeds", type=_seeds, default=[100, 101], help="0-4 have published designs; 100 and up")
+    parser.add_argument("--seeds", type=seeds, default=[100, 101], help="0-4 have published designs; 100 and up")
     parser.add_argument(
         "--methods", nargs="+", default=list(_DEFAULT_METHODS), help="see benchmarks/bayesmark/methods.py"
     )
     parser.add_argument("--trials", type=int, default=25, help="of each run, initial points included")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--against", help="method that the others are compared with (default: the last one)")
-    parser.add_argument("--results", type=Path, default=_RESULTS, help="folder of the records")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the records")
     parser.add_argument("--code", help="label of the project's code in place of a digest of its source")
     parser.add_argument("--fast", action="store_true", help="a small check that all works: 3 tasks, 2 seeds, 10 trials")
     parser.add_argument("--only-table", action="store_true", help="run nothing, print what is on record")
@@ -70,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         select(args.tasks)
         for method in [*args.methods, *([args.against] if args.against else [])]:
             methods.check(method)
+            if not args.only_table:
+                methods.installed(method)
         for seed in args.seeds:
             data.design(select(args.tasks)[0], seed)
     except ValueError as e:
@@ -84,14 +86,14 @@ def _run(args: argparse.Namespace) -> int:
         _in_processes(args.jobs, [partial(_measure_truth, args.results, t) for t in tasks])
         return 0
     if any(seed < data.FIRST_OWN_SEED for seed in args.seeds) and any(t.name in REPORT for t in tasks):
-        _say("report tasks with published designs: for reporting, not for making choices")
+        say("report tasks with published designs: for reporting, not for making choices")
     file = args.results / "runs.jsonl"
     if not args.only_table:
         done = runs.read(file)
         keys = [runs.Key(t.name, m, s, args.trials, _code(m, args)) for t in tasks for s in args.seeds for m in to_run]
         left = [k for k in keys if k not in done]
-        _say(f"{len(keys) - len(left)} of {len(keys)} runs are on record, {len(left)} to go")
-        _in_processes(args.jobs, [partial(_work, args.results, k) for k in left])
+        say(f"{len(keys) - len(left)} of {len(keys)} runs are on record, {len(left)} to go")
+        _in_processes(args.jobs, [partial(work, args.results, k) for k in left])
     print(report(args, tasks, runs.read(file)))
     return 0
 
@@ -126,10 +128,10 @@ def report(args: argparse.Namespace, tasks: Sequence[Task], on_record: dict[runs
     return f"{text}\n\n{args.trials} trials a run. Code: {', '.join(codes)}."
 
 
-def _work(folder: Path, key: runs.Key) -> str:
+def work(folder: Path, key: runs.Key) -> str:
     evaluations = Evaluations(folder / "evaluations.db")
     try:
-        made = runs.run(key, evaluations, _say)
+        made = runs.run(key, evaluations, say)
     finally:
         evaluations.close()
     runs.append(folder / "runs.jsonl", made)
@@ -141,7 +143,7 @@ def _work(folder: Path, key: runs.Key) -> str:
 def _measure_truth(folder: Path, task: Task) -> str:
     evaluations = Evaluations(folder / "evaluations.db")
     try:
-        scores = truth(task, evaluations, _say).scores
+        scores = truth(task, evaluations, say).scores
     finally:
         evaluations.close()
     return f"{task.name}: {len(scores)} points, {sum(s is None for s in scores)} failed"
@@ -151,8 +153,8 @@ def _in_processes(count: int, jobs: Sequence[Callable[[], str]]) -> None:
     """Do all jobs, in this process or in several, and say how far it is."""
     if count == 1:
         for i, job in enumerate(jobs, 1):
-            _say(f"[{i}/{len(jobs)}] {job()}")
+            say(f"[{i}/{len(jobs)}] {job()}")
         return
     with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
         for i, future in enumerate(as_completed([pool.submit(job) for job in jobs]), 1):
-            _say(f"[{i}/{len(jobs)}] {future.result()}")
+            say(f"[{i}/{len(jobs)}] {future.result()}")

@@ -75,7 +75,7 @@ def append(path: Path, made: Run) -> None:
 def read(path: Path) -> dict[Key, Run]:
     """The runs in the file, the last of each key, in the order written; none where there is no file."""
     found: dict[Key, Run] = {}
-    for line in _complete_lines(path):
+    for line in complete_lines(path):
         record = json.loads(line)
         key = Key(**record.pop("key"))
         found.pop(key, None)
@@ -83,7 +83,8 @@ def read(path: Path) -> dict[Key, Run]:
     return found
 
 
-def _complete_lines(path: Path) -> Iterable[str]:
+def complete_lines(path: Path) -> Iterable[str]:
+    """The lines of a file that were written to their end; none where there is no file."""
     if path.exists():
         for line in path.read_text().splitlines(keepends=True):
             if line.endswith("\n"):  # the last one may be cut where a process was killed

@@ -24,14 +24,14 @@ def regret(task: Task, best_so_far: float) -> float:
     return (best_so_far - best) / (worst - best) + 0.0  # never -0.0
 
 
-def curve(task: Task, scores: Sequence[float | None]) -> Curve:
-    """Regret at each checkpoint that the run reached."""
+def curve(task: Task, scores: Sequence[float | None], at: Sequence[int] = data.CHECKPOINTS) -> Curve:
+    """Regret at each of these trials that the run reached."""
     found: Curve = {}
     best = task.failed
     for trial, score in enumerate(scores, 1):
         if score is not None:
             best = min(best, score) if task.regression else max(best, score)
-        if trial in data.CHECKPOINTS:
+        if trial in at:
             found[trial] = regret(task, best)
     return found
 
@@ -115,27 +115,27 @@ def table(found: dict[str, dict[Pair, Curve]], against: str | None, seconds: dic
         f"Mean regret (standard error) over {len(shared)} runs: {len(tasks)} tasks, "
         f"seeds {', '.join(map(str, seeds))}; lower is better.",
         "",
-        _row(["method", *map(str, at), "s per trial"]),
-        _row(["---"] * (len(at) + 2)),
+        row(["method", *map(str, at), "s per trial"]),
+        row(["---"] * (len(at) + 2)),
     ]
     at_end = at[-1]
     order = sorted(found, key=lambda m: estimate({p: found[m][p][at_end] for p in shared}).mean)
     for m in order:
-        cells = [_with_error(estimate({p: found[m][p][t] for p in shared})) for t in at]
-        lines.append(_row([m, *cells, f"{seconds[m]:.2g}" if m in seconds else "-"]))
+        cells = [with_error(estimate({p: found[m][p][t] for p in shared})) for t in at]
+        lines.append(row([m, *cells, f"{seconds[m]:.2g}" if m in seconds else "-"]))
     if any(left_out.values()):
         lines += ["", "Runs not counted: " + ", ".join(f"{m} {n}" for m, n in left_out.items() if n) + "."]
     if against is not None:
         lines += ["", f"Regret minus that of {against}: mean [95% bootstrap interval, paired, seeds within tasks].", ""]
-        lines += [_row(["method", *map(str, at)]), _row(["---"] * (len(at) + 1))]
+        lines += [row(["method", *map(str, at)]), row(["---"] * (len(at) + 1))]
         for m in (m for m in order if m != against):
             shown = [difference(_only(found[m], shared), _only(found[against], shared), t) for t in at]
-            lines.append(_row([m, *(f"{e.mean:+.3f} [{e.low:+.3f}, {e.high:+.3f}]" for e in shown)]))
-    lines += ["", f"Mean regret by task at trial {at_end}.", "", _row(["task", *order])]
-    lines.append(_row(["---"] * (len(order) + 1)))
+            lines.append(row([m, *map(with_interval, shown)]))
+    lines += ["", f"Mean regret by task at trial {at_end}.", "", row(["task", *order])]
+    lines.append(row(["---"] * (len(order) + 1)))
     for task in tasks:
         means = [np.mean([found[m][p][at_end] for p in shared if p[0] == task]) for m in order]
-        lines.append(_row([task, *(f"{v:.3f}" for v in means)]))
+        lines.append(row([task, *(f"{v:.3f}" for v in means)]))
     return "\n".join(lines)
 
 
@@ -143,9 +143,16 @@ def _only(found: dict[Pair, Curve], pairs: Sequence[Pair]) -> dict[Pair, Curve]:
     return {p: found[p] for p in pairs}
 
 
-def _with_error(e: Estimate) -> str:
+def with_error(e: Estimate) -> str:
+    """The mean and, where there is one, its standard error."""
     return f"{e.mean:.3f}" if math.isnan(e.error) else f"{e.mean:.3f} ({e.error:.3f})"
 
 
-def _row(cells: Iterable[str]) -> str:
+def with_interval(e: Estimate) -> str:
+    """The mean with its sign and the interval."""
+    return f"{e.mean:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
+
+
+def row(cells: Iterable[str]) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
