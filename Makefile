@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all test-exporters lint overhead clean
+.PHONY: demo test test-all test-exporters test-finetune lint overhead clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +43,19 @@ $(EXPORTERS)/.installed: pyproject.toml constraints.txt tests/exporters/requirem
 
 test-exporters: $(EXPORTERS)/.installed
 	$(EXPORTERS)/bin/pytest tests/exporters tests/test_export_examples.py
+
+# the trainer finetune with transformers and peft, in an environment of its own
+FINETUNE := .envs/finetune
+
+$(FINETUNE)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(FINETUNE)
+	$(FINETUNE)/bin/pip install -q -c constraints.txt torch
+	$(FINETUNE)/bin/pip install -q -c constraints.txt -e '.[finetune,dev]'
+	$(FINETUNE)/bin/pip check
+	touch $@
+
+test-finetune: $(FINETUNE)/.installed
+	$(FINETUNE)/bin/pytest tests/test_finetune.py
 
 overhead: $(STAMP)
 	$(BIN)/python benchmarks/overhead.py

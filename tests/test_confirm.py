@@ -1,0 +1,261 @@
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quick import card_file
+from toy import card, config, objective
+
+from tunewright import Tuner
+from tunewright.confirmation import arms_of, confirmation, on_record
+from tunewright.errors import CardError, StudyError, ToolError
+from tunewright.lease import Lease
+from tunewright.report import report
+from tunewright.study import Study
+
+
+def tuner(folder: Path, **changes: Any) -> Tuner:
+    workers = changes.pop("workers", 1)
+    storage = f"sqlite:///{folder}/s.db"
+    return Tuner(card(**changes), None, storage=storage, folder=folder / "runs", seed=0, workers=workers)
+
+
+def noisy(c: dict[str, Any], ctx: Any) -> float:
+    """The toy with a spread that the seed decides."""
+    return objective(c) + 0.01 * (ctx.seed * 2_654_435_761 % 2**32 / 2**32)
+
+
+def studied(folder: Path, **changes: Any) -> Tuner:
+    t = tuner(folder, **changes)
+    t.enqueue([config(0.011, 128), config(0.05, 128), config(0.1, 16)])
+    t.run(noisy, trials=4)
+    return t
+
+
+def test_the_winner_is_told_apart_from_the_default_on_seeds_that_no_trial_had(tmp_path: Path) -> None:
+    t = studied(tmp_path)
+    before, best = t.study.trials(), t.result().best
+    found = t.confirm(4, top=2, objective=noisy)
+    assert (found.winner, found.default, [a.label for a in found.arms]) == ("1", "0", ["1", "2", "0"])
+    seeds = {seed for arm in found.arms for seed in arm.seeds}
+    assert len(seeds) == 4
+    assert seeds.isdisjoint(x.seed for x in before)
+    winner, default = found.arms[0], found.arms[-1]
+    assert winner.values == tuple(pytest.approx(noisy(winner.config, Seeded(s))) for s in winner.seeds)
+    assert winner.mean == pytest.approx(sum(winner.values) / 4)
+    assert found.verdict.told_apart is True
+    assert found.verdict.low < found.verdict.difference < found.verdict.high
+    assert found.verdict.difference == pytest.approx(default.mean - winner.mean)
+    assert found.verdict.text.startswith("The winner is told apart from the default: ")
+    # they are no trials and change nothing
+    assert t.study.trials() == before
+    assert t.result().best == best
+    assert t.run(noisy, trials=4).trials == tuple(before)
+
+
+class Seeded:
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+
+def test_welch_is_scipys() -> None:
+    from scipy.stats import ttest_ind
+
+    from tunewright.card import Metric
+    from tunewright.confirmation import Arm, _verdict
+
+    def arm(label: str, *values: float) -> Arm:
+        import statistics
+
+        return Arm(label, "llm", {}, None, values, (), (), statistics.fmean(values), statistics.stdev(values))
+
+    metric = Metric(name="accuracy", direction="maximize")
+    one, other = (0.91, 0.93, 0.92, 0.95), (0.90, 0.92, 0.89)
+    got = _verdict(metric, "3", arm("3", *one), arm("0", *other), False)
+    theirs = ttest_ind(one, other, equal_var=False)
+    assert got.p == pytest.approx(theirs.pvalue)
+    interval = theirs.confidence_interval()
+    assert (got.low, got.high) == (pytest.approx(interval.low), pytest.approx(interval.high))
+    assert got.told_apart is False
+    assert re.search(r"About \d+ seeds would tell", got.text)
+    worse = _verdict(metric, "3", arm("3", 0.1, 0.11, 0.12), arm("0", 0.9, 0.91, 0.92), False)
+    assert worse.told_apart is True
+    assert worse.difference < 0
+    assert worse.text.startswith("The winner is worse than the default")
+
+
+def test_one_seed_says_little_and_says_so(tmp_path: Path) -> None:
+    found = studied(tmp_path).confirm(1, objective=noisy)
+    assert found.verdict.told_apart is None
+    assert "use 5 seeds or more" in found.verdict.text
+    assert all(a.std is None for a in found.arms)
+
+
+def test_runs_that_do_not_use_the_seed_are_noticed(tmp_path: Path) -> None:
+    found = studied(tmp_path).confirm(3, objective=objective)
+    assert found.verdict.told_apart is True
+    assert found.verdict.text.startswith("Every seed gave the same value")
+
+
+def test_a_second_call_runs_only_what_is_missing(tmp_path: Path) -> None:
+    t = studied(tmp_path)
+    events = t.confirming(3, top=1, objective=noisy)
+    first = [next(events), next(events), next(events)]
+    events.close()
+    assert [(e.label, e.index) for e in first] == [("1", 0), ("0", 0), ("1", 1)]
+    kept = on_record(t.study)
+    rest = list(t.confirming(3, top=1, objective=noisy))
+    assert [(e.label, e.index) for e in first + rest][:3] == [(e.label, e.index) for e in first]
+    assert len(rest) == 6 - sum(map(len, kept.values()))
+    assert list(t.confirming(3, top=1, objective=noisy)) == []
+    assert len(list(t.confirming(4, top=1, objective=noisy))) == 2
+
+
+def test_a_run_without_a_value_is_counted_and_leaves_the_others(tmp_path: Path) -> None:
+    def fragile(c: dict[str, Any], ctx: Any) -> float:
+        return float("nan") if ctx.seed % 2 and c["lr"] == 0.011 else noisy(c, ctx)
+
+    found = studied(tmp_path).confirm(4, top=1, objective=fragile)
+    assert len(found.arms[0].values) == 2
+    assert found.arms[0].without_value == ("diverged", "diverged")
+    assert found.verdict.told_apart is not None
+
+
+def test_a_broken_program_stops_it_and_is_not_recorded(tmp_path: Path) -> None:
+    t = studied(tmp_path)
+    with pytest.raises(ToolError, match="outside its configuration"):
+        t.confirm(2, objective=lambda c: "no number")
+    assert confirmation(t.study) is None
+    assert t.confirm(2, objective=noisy).verdict.told_apart is True
+
+
+def test_workers_run_at_once(tmp_path: Path) -> None:
+    import threading
+
+    meeting = threading.Barrier(3)
+
+    def together(c: dict[str, Any], ctx: Any) -> float:
+        meeting.wait(timeout=60)
+        return noisy(c, ctx)
+
+    t = studied(tmp_path, workers=1)
+    t.workers = 3
+    assert all(len(a.values) == 3 for a in t.confirm(3, top=1, objective=together).arms)
+
+
+def test_no_run_of_the_final_evaluation_is_stopped_early(tmp_path: Path) -> None:
+    def curved(c: dict[str, Any], ctx: Any) -> float:
+        for step in range(5):
+            assert not (ctx.dir.parent.name == "confirm" and ctx.report(step, loss=9.0))
+        return noisy(c, ctx)
+
+    t = studied(tmp_path, pruner={"name": "threshold", "options": {"upper": 0.5}})
+    assert all(len(a.values) == 2 for a in t.confirm(2, objective=curved).arms)
+
+
+def test_a_default_that_no_trial_ran_runs_all_the_same(tmp_path: Path) -> None:
+    found = studied(tmp_path, start="none").confirm(2, top=1, objective=noisy)
+    assert found.default == "default"
+    assert [a.label for a in found.arms][1:] == ["default"]
+    assert found.arms[1].config == card().space.default()
+
+
+def test_the_default_as_the_winner(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    t.run(noisy, trials=1)
+    found = t.confirm(2, objective=noisy)
+    assert [a.label for a in found.arms] == ["0"]
+    assert "there is nothing to tell apart" in found.verdict.text
+
+
+def test_a_study_that_went_on_says_that_its_new_best_has_not_run(tmp_path: Path) -> None:
+    t = studied(tmp_path)
+    t.confirm(2, top=1, objective=noisy)
+    t.enqueue([config(0.01, 128)])
+    t.run(noisy, trials=5)
+    found = report(t.study).confirmation
+    assert found is not None
+    assert found.verdict.text == "On fresh seeds trial 4, the best by now, has not run yet."
+    assert t.confirm(2, top=1, objective=noisy).winner == "4"
+
+
+def test_what_cannot_be_confirmed_is_said(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    with pytest.raises(StudyError, match="no trial of 'toy' has a value"):
+        t.confirm(2, objective=noisy)
+    t.run(noisy, trials=1)
+    with pytest.raises(CardError, match="0 seeds"):
+        t.confirm(0, objective=noisy)
+
+
+def test_only_one_process_at_a_time(tmp_path: Path) -> None:
+    t = studied(tmp_path)
+    parent = {**Lease.mine().to_json()}
+    import psutil
+
+    parent |= {"pid": os.getppid(), "created": psutil.Process(os.getppid()).create_time()}
+    t.study.set("confirming", parent)
+    with pytest.raises(StudyError, match="runs the final evaluation"):
+        t.confirm(2, objective=noisy)
+
+
+def test_constraints_choose_among_what_keeps_them(tmp_path: Path) -> None:
+    t = studied(tmp_path, constraints=["loss >= 0.3"])
+    chosen = [label for label, _ in arms_of(t.study, 1)]
+    assert chosen == [str(t.study.best().number), "0"]
+
+
+def test_people_see_each_run_the_table_and_the_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tunewright.cli import _print_report
+    from tunewright.live import PlainLines
+
+    t = studied(tmp_path)
+    PlainLines(t.card, None).show(t.confirming(2, top=1, objective=noisy))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"trial {n} again, seed {2**30 + i}" for i in range(2) for n in (1, 0)
+    ]
+    assert all(" loss=" in line for line in lines)
+    _print_report(t.study)
+    said = capsys.readouterr().out
+    assert "On fresh seeds: loss" in said
+    assert "The winner is told apart from the default" in " ".join(said.split())
+
+
+@pytest.mark.slow
+def test_the_command_runs_it_reports_it_and_goes_on_after_a_kill(tmp_path: Path) -> None:
+    file = card_file(tmp_path, seconds=0.4)
+    command = [sys.executable, "-m", "tunewright.cli", "run", str(file), "--model", "none", "--trials", "2"]
+    command += ["--confirm", "3", "--json"]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    for line in running.stdout:
+        if json.loads(line)["event"] == "reran":
+            break
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    running.stdout.close()
+    study = Study.load(f"sqlite:///{tmp_path}/tunewright.db")
+    kept = sum(map(len, on_record(study).values()))
+    assert 1 <= kept < 6
+    time.sleep(0.1)
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    events = [json.loads(line) for line in again.stdout.splitlines()]
+    assert sum(e["event"] == "reran" for e in events) == 6 - kept
+    assert events[-1]["event"] == "confirmation"
+    assert {arm["label"] for arm in events[-1]["arms"]} == {"0", "1"}
+    assert all(len(arm["values"]) == 3 for arm in events[-1]["arms"])
+    assert len(study.trials()) == 2
+    shown = subprocess.run(
+        [sys.executable, "-m", "tunewright.cli", "show"], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert "On fresh seeds: loss" in shown
+    assert "Every seed gave the same value" in shown
+    assert list(itertools.islice((tmp_path / "runs" / "quick" / "confirm").iterdir(), 1))
