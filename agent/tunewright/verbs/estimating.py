@@ -79,7 +79,7 @@ def call_usd(study: Study, chat: Chat, trials: int) -> float | None:
 
 
 def _calls(study: Study, chat: Chat) -> list[Call]:
-    return [call for call in study.ledger.calls() if call.model == chat.name and call.purpose != "chat" and not call.error]
+    return [call for call in study.ledger.calls() if call.model == chat.name and not call.error]
 
 
 def command_text(card: TaskCard) -> str | None:

@@ -1,0 +1,1 @@
+"""`tunewright chat`: a talk about studies while their trials run in the background."""

@@ -1,0 +1,205 @@
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai_server import Answer, OpenAIServer
+from verbs.conftest import toy_card
+
+from tunewright.chat import conversation
+from tunewright.chat.conversation import Cancelled, Conversation, Done, note
+from tunewright.chat.history import History
+from tunewright.errors import ModelError
+from tunewright.llm.base import Reply, Request, ToolCall
+from tunewright.llm.openai_chat import OpenAIChat
+from tunewright.llm.scripted import Scripted
+from tunewright.verbs import Always, Denied, Never, Session
+
+
+def calling(name: str, **arguments: Any) -> Reply:
+    return Reply("", tool_calls=(ToolCall("call_0", name, arguments),), finish="tool_calls", cost_usd=0.01)
+
+
+def said(text: str) -> Reply:
+    return Reply(text, cost_usd=0.02)
+
+
+def test_calls_are_made_shown_and_answered_until_the_model_speaks(toy: Session) -> None:
+    model = Scripted([calling("show_best"), calling("show_trial", trial=2), said("trial 2 it is")])
+    made: list[ToolCall] = []
+    done: list[Done] = []
+    pieces: list[str] = []
+    costs: list[float] = []
+    talk = Conversation(
+        toy, model, History(), on_text=pieces.append, on_call=made.append, on_done=done.append, on_cost=costs.append
+    )
+    assert talk.say("which is best?", ["toy: trial 5 loss=1"]) == "trial 2 it is"
+    assert [c.name for c in made] == ["show_best", "show_trial"]
+    assert [d.answer is not None for d in done] == [True, True]
+    assert (pieces, costs) == (["trial 2 it is"], [0.01, 0.01, 0.02])
+    assert talk.cost_usd == pytest.approx(0.04)
+    asked = model.requests[-1].messages
+    assert [m.role for m in asked] == ["system", "user", "assistant", "tool", "assistant", "tool"]
+    assert json.loads(asked[3].content)["best"]["status"] == "done"
+    assert "trial 5 loss=1" in asked[1].content
+    assert {tool.name for tool in model.requests[0].tools} >= {"run_trials", "pin"}
+    calls = [c for c in toy.study().ledger.calls() if c.purpose == "chat"]
+    assert [c.cost_usd for c in calls] == [0.01, 0.01, 0.02]
+
+
+def test_a_wrong_call_is_told_with_its_faults(toy: Session) -> None:
+    model = Scripted([calling("show_trial", trial=99), calling("nonsense"), said("sorry")])
+    Conversation(toy, model, History()).say("show trial 99")
+    first, second = (json.loads(m.content) for m in model.requests[-1].messages if m.role == "tool")
+    assert first["ok"] is False
+    assert first["faults"][0]["argument"] == "trial"
+    assert "nonsense" in second["error"]
+
+
+def test_a_denied_call_is_told_so_and_nothing_runs(toy: Session) -> None:
+    toy.approver = Never()
+    model = Scripted([calling("run_trials", trials=2), said("you said no")])
+    done: list[Done] = []
+    Conversation(toy, model, History(), on_done=done.append).say("run 2")
+    assert json.loads(model.requests[-1].messages[-1].content)["denied"] is True
+    assert isinstance(done[0].error, Denied)
+    assert not toy.runs()
+
+
+def test_the_persons_words_spare_the_question_about_a_change(toy: Session) -> None:
+    toy.approver = Never()
+    model = Scripted(
+        [calling("pin", parameter="width", value=64), said("ok"), calling("pin", parameter="lr", value=0.1), said("ok")]
+    )
+    talk = Conversation(toy, model, History())
+    talk.say("keep width at 64")
+    assert list(toy.study().card.space.held) == ["width"]
+    talk.say("what does the log of trial 3 say?")  # the change is not what the person asked for
+    assert "lr" not in toy.study().card.space.held
+    assert toy.words is None
+
+
+def test_a_model_that_calls_on_and_on_is_stopped(toy: Session) -> None:
+    model = Scripted([calling("show_best")], repeat_last=True)
+    assert "stopped after" in Conversation(toy, model, History()).say("go")
+    assert len(model.requests) == conversation.ROUNDS
+
+
+def test_after_an_error_of_the_model_the_talk_goes_on(toy: Session) -> None:
+    model = Scripted([ModelError("no server", "start it"), said("here I am")])
+    talk = Conversation(toy, model, History())
+    with pytest.raises(ModelError, match="no server"):
+        talk.say("hello")
+    assert talk.say("and now?") == "here I am"
+    assert model.requests[-1].messages[-1].content == "hello\n\nand now?"
+    assert [c.error for c in toy.study().ledger.calls() if c.purpose == "chat"] == ["no server", ""]
+
+
+def test_a_turn_that_is_cancelled_ends_at_once_and_what_comes_later_is_not_shown(toy: Session) -> None:
+    go_on, began = threading.Event(), threading.Event()
+    pieces: list[str] = []
+
+    def slow(request: Request) -> Reply:
+        began.set()
+        go_on.wait(20)
+        assert request.on_text is not None
+        request.on_text("too late")
+        return said("too late")
+
+    talk = Conversation(toy, Scripted([slow, said("ready")]), History(), on_text=pieces.append)
+
+    def cancel() -> None:
+        began.wait(20)
+        talk.cancel()
+
+    threading.Thread(target=cancel).start()
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        talk.say("wait for ever")
+    assert time.monotonic() - started < 10
+    assert talk.say("again") == "ready"
+    go_on.set()
+    time.sleep(0.1)
+    assert pieces == ["ready"]
+    assert [s.content for s in talk.history.said] == ["wait for ever", "again", "ready"]
+
+
+def test_cancelling_leaves_a_wait_for_a_run_and_not_the_run(root: Path, opened: Callable[..., Session]) -> None:
+    session = opened(root, approver=Always())
+    session.open(toy_card(root, seconds=1.5))
+    model = Scripted([calling("run_trials", trials=1), calling("wait_for_run", seconds=60)])
+    talk = Conversation(session, model, History())
+
+    def at_second(made: ToolCall) -> None:
+        if made.name == "wait_for_run":
+            threading.Timer(0.1, talk.cancel).start()
+
+    talk._on_call = at_second
+    with pytest.raises(Cancelled):
+        talk.say("run 1 trial and wait")
+    assert session.run_of("toy") is not None
+    assert session.run_of("toy").wait(30)  # type: ignore[union-attr]
+    assert session.study().trials()[-1].done
+
+
+def test_a_turn_that_moves_to_another_study_keeps_its_words(toy: Session, root: Path) -> None:
+    toy.open(toy_card(root, name="other"))
+    model = Scripted([calling("use_study", study="toy"), said("moved")])
+    Conversation(toy, model, History()).say("use the toy please")
+    roles = [m.role for m in model.requests[-1].messages]
+    assert roles == ["system", "user", "assistant", "tool"]
+    assert toy.current == "toy"
+
+
+def test_a_session_goes_on_with_the_talk_of_an_earlier_one(toy: Session) -> None:
+    Conversation(toy, Scripted([said("noted")]), History()).say("I care about speed")
+    note(toy, History(), "/pin width 64", "width is pinned")
+    history, model = History(), Scripted([said("speed")])
+    history.attach(toy.study())
+    Conversation(toy, model, history).say("what do I care about?")
+    told = [m.content for m in model.requests[0].messages[1:]]
+    assert told[:2] == ["I care about speed", "noted"]
+    assert '"/pin width 64"' in told[2]
+    assert told[2].endswith("what do I care about?")
+
+
+def test_a_long_talk_is_summarised_and_stays_on_record(toy: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "LONG", 2000)
+    model = Scripted([*(said("x" * 500) for _ in range(4)), said("SUMMARY"), said("done")])
+    talk = Conversation(toy, model, History())
+    for i in range(5):
+        talk.say(f"words {i}")
+    assert talk.history.summary == "SUMMARY"
+    asked = model.requests[-1].messages
+    assert "SUMMARY" in asked[0].content
+    assert "words 0" not in str(asked)
+    assert "words 4" in str(asked)
+    assert talk.history.said[0].content == "words 0"
+    again = History()
+    assert again.attach(toy.study()) == 10
+
+
+def test_a_summary_that_fails_is_said_so_in_its_place(toy: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "LONG", 500)
+    model = Scripted([*(said("x" * 200) for _ in range(4)), ModelError("busy", "wait"), said("done")])
+    talk = Conversation(toy, model, History())
+    for i in range(5):
+        talk.say(f"words {i}")
+    assert "further messages were left out" in talk.history.summary
+
+
+def test_over_a_real_server_text_streams_and_calls_are_answered(toy: Session) -> None:
+    replies = [Answer(tool_calls=[("show_best", "{}")]), Answer("The best is trial 1.")]
+    pieces: list[str] = []
+    with OpenAIServer(replies) as server:
+        chat = OpenAIChat("toy", base_url=server.url, api_key=server.key)
+        talk = Conversation(toy, chat, History(), on_text=pieces.append)
+        assert talk.say("best?") == "The best is trial 1."
+        chat.close()
+    assert len(pieces) > 2
+    assert "".join(pieces) == "The best is trial 1."
+    assert talk.cost_usd is None  # no price is known for that server
+    assert server.key not in (toy.root / "tunewright.db").read_bytes().decode(errors="ignore")
