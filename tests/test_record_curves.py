@@ -1,0 +1,55 @@
+"""The recorded curves are what their command says, and recording goes on where it stopped."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # benchmarks is no installed package
+
+from benchmarks import record_curves  # noqa: E402
+from benchmarks.record_curves import HERE, TASKS, check, fill, read, rounded  # noqa: E402
+
+from tunewright.card import TaskCard  # noqa: E402
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_recorded_curves_are_those_of_the_card(task: str) -> None:
+    card = TaskCard.load(HERE / "curves" / f"{task}.yaml")
+    drawn = [rounded(config) for config in card.space.sample(32, record_curves.SEED)]
+    curves: dict[int, list[dict[str, str]]] = {}
+    for row in read(task):
+        curves.setdefault(int(row["run"]), []).append(row)
+    assert sorted(curves) == list(range(32))
+    for number, rows in curves.items():
+        assert all(json.loads(row["config"]) == drawn[number] for row in rows)
+        assert not card.space.check(drawn[number]).faults
+        steps = [float(row["step"]) for row in rows]
+        assert steps == sorted(set(steps))
+        assert 12 <= len(rows) <= 20 or rows[0]["status"] == "diverged"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_best_curve_still_improves_in_its_last_fifth(task: str) -> None:
+    better = float(check(task).split("at the end (")[1].split("%")[0])
+    assert better > 1
+
+
+@pytest.mark.slow
+def test_recording_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    said: list[str] = []
+    for runs in (1, 2):
+        fill("vision", runs, 1, tmp_path, {"epochs": 0.5, "evaluations": 2}, said.append)
+    assert [text.split()[2] for text in said] == ["0", "1"]
+    rows = read("vision", tmp_path)
+    assert [row["run"] for row in rows] == ["0", "0", "1", "1"]
+    assert all(float(row["val_loss"]) > 0 and float(row["seconds"]) >= 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_ends_the_recording(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="vision run 0 is crashed"):
+        fill("vision", 2, 1, tmp_path, {"validation_share": 0.001}, print)
+    assert read("vision", tmp_path) == []
