@@ -158,8 +158,6 @@ def talk(folder: Path) -> tuple[list[str], list[str], str]:
             second.wait_for("batch_size varies again")
             idle(second)
             second.enter("Export it to Optuna, into a file.")
-            second.wait_for("Do it? [y/N]", times=2)
-            second.enter("y")
             second.wait_for("in the study's own folder.")
             idle(second)
             second.type("\x04")

@@ -17,6 +17,7 @@ _DEEDS = {
     "add_constraint": "constraint must require below under above most least never constrain",
     "drop_constraint": "drop remove constraint without lift",
     "rename_study": "rename call name",
+    "export": "export save write",
     "stop_run": "stop halt end cancel abort",
 }
 """Verb -> words of a person that ask for it. Where a verb is not listed, or another language is spoken, it is asked."""
