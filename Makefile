@@ -61,4 +61,4 @@ overhead: $(STAMP)
 	$(BIN)/python benchmarks/overhead.py
 
 clean:
-	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .envs runs .mypy_cache .ruff_cache .pytest_cache
