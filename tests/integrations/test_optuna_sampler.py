@@ -173,7 +173,8 @@ study.optimize(objective, n_trials=5)
 @pytest.mark.slow  # each process loads torch
 def test_processes_on_one_storage_get_different_points(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/shared.db"
-    optuna.create_study(study_name="shared", storage=storage)
+    first = optuna.create_study(study_name="shared", storage=storage, sampler=sampler())
+    first.optimize(objective, n_trials=6)  # it shows both branches of the script: they choose from the same space
     here = Path(__file__).parent
     code = WORKER.format(tests=str(here.parent), here=str(here))
     command = [sys.executable, "-c", code, storage]
@@ -182,8 +183,8 @@ def test_processes_on_one_storage_get_different_points(tmp_path: Path) -> None:
         _, errors = worker.communicate(timeout=100)
         assert worker.returncode == 0, errors
     study = optuna.load_study(study_name="shared", storage=storage)
-    assert len(study.trials) == 10
-    assert distinct(study) == 10
+    assert len(study.trials) == 16
+    assert distinct(study) == 16
 
 
 def test_an_older_trial_decided_meanwhile_is_stepped_around(tmp_path: Path) -> None:

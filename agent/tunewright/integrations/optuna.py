@@ -59,7 +59,9 @@ class TunewrightSampler(BaseSampler):
     model's first round are made anew when a branch of the script shows further parameters, whose first values are
     drawn at random. With `card` or `space` the whole space is known from the start, and trial 0 is its default.
 
-    Running trials count as running, those of other threads and processes included. Failed ones teach the chance of
+    Running trials count as running, those of other threads and processes included; processes that start at once on a
+    space that no trial has shown yet may repeat a point of the first spread (state the space, or run one trial before).
+    Failed ones teach the chance of
     success: a failure is the configuration's, unless the trial's user attribute `status` says `lost` or `cancelled`
     (also `oom`, `diverged`, `timeout`) or Optuna ran it again after its worker died. Pruned ones are no failures;
     they are not tried again and teach nothing else. Constraints are those of `trial.set_constraint`.
