@@ -167,7 +167,7 @@ ORDERS = {
     "a shell": order("shell", command="rm -rf /"),
     "python": order("eval", code="__import__('os').system('id')"),
     "read a file outside": order("look_at_script", script="../outside/secret.py"),
-    "read a key": order("look_at_script", script="/root/.ssh/id_rsa"),
+    "read a key": order("look_at_script", script="~/.ssh/id_rsa"),
     "read the environment": order("show_log", trial=0, stream="/proc/self/environ"),
     "write outside": order("export", target="csv", save="../outside/secret.py"),
     "overwrite the script": order("export", target="json", save="train.py"),

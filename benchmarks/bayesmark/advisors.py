@@ -79,7 +79,7 @@ class Advisor:
 
     def config(self, index: int) -> Config:
         """The configuration that was asked for as number `index`, counted from 0."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} answers as a whole, not by number {index}")
 
     def prior(self) -> dict[str, dict[str, float]]:
         """The view stated in the first round; by default around a configuration like the first one."""
