@@ -51,13 +51,24 @@ def toy_card(root: Path, seconds: float = 0.0, **changes: Any) -> TaskCard:
     return TaskCard(**{**given, "tool": {"command": command}, **changes})
 
 
+def losses(session: Session) -> dict[int, float]:
+    """The loss of each trial on record. What the surrogate tried is the code's choice: tests count from here."""
+    return {t.number: t.outcome.metrics["loss"] for t in session.study().trials() if t.outcome}
+
+
+def best(session: Session) -> int:
+    """The number of the trial with the least loss."""
+    found = losses(session)
+    return min(found, key=found.__getitem__)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
     (root / "train.py").write_text(SCRIPT)
     with Session(root, approver=Always()) as session:
         session.open(toy_card(root))
-        call(session, "run_trials", {"trials": 6, "workers": 2}, by="person")
+        call(session, "run_trials", {"trials": 6}, by="person")
         assert session.run_of("toy").wait(60)  # type: ignore[union-attr]
     return root
 

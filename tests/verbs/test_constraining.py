@@ -4,6 +4,8 @@ import pytest
 
 from tunewright.verbs import Session, WrongCall, call
 
+from .conftest import best, losses
+
 
 def faults(session: Session, verb: str, **arguments: Any) -> dict[str, str]:
     before = session.study().attributes("")
@@ -16,7 +18,8 @@ def faults(session: Session, verb: str, **arguments: Any) -> dict[str, str]:
 def test_a_relation_over_parameters_holds_for_new_configurations(toy: Session) -> None:
     answer = call(toy, "add_constraint", {"text": "width * lr <= 2"}, by="model")
     assert answer.data["relations"] == ["width * lr <= 2"]
-    assert answer.data["trials_outside"] == 2
+    outside = [t for t in toy.study().trials() if t.config["width"] * t.config["lr"] > 2]
+    assert answer.data["trials_outside"] == len(outside) > 0
     assert all(c["width"] * c["lr"] <= 2 for c in toy.study().card.space.sample(30, 0))
     assert "not there yet" in faults(toy, "add_constraint", text="width * lr <= 2")["text"]
     call(toy, "drop_constraint", {"text": "width * lr <= 2"}, by="model")
@@ -25,8 +28,10 @@ def test_a_relation_over_parameters_holds_for_new_configurations(toy: Session) -
 
 def test_a_bound_on_a_result_decides_what_is_best(toy: Session) -> None:
     answer = call(toy, "add_constraint", {"text": "loss >= 1"}, by="model")
-    assert answer.data["trials_infeasible"] == 1
-    assert call(toy, "show_best", {}, by="model").data["best"]["trial"] != 1
+    below = {number for number, loss in losses(toy).items() if loss < 1}
+    assert best(toy) in below
+    assert answer.data["trials_infeasible"] == len(below)
+    assert call(toy, "show_best", {}, by="model").data["best"]["trial"] not in below
     answer = call(toy, "add_constraint", {"text": "latency_ms <= 50"}, by="model")
     assert answer.data["trials_without_the_number"] == 6
     assert "every new run must print it" in answer.text

@@ -16,7 +16,7 @@ def faults(session: Session, verb: str, **arguments: Any) -> dict[str, str]:
 def test_a_pinned_parameter_takes_one_value_until_it_is_let_go(toy: Session) -> None:
     answer = call(toy, "pin", {"parameter": "width", "value": 64}, by="model")
     assert answer.data["accepts"] == "held at 64"
-    assert answer.data["trials_outside"] == 5
+    assert answer.data["trials_outside"] == sum(t.config["width"] != 64 for t in toy.study().trials()) > 0
     space = toy.study().card.space
     assert {c["width"] for c in space.sample(20, 0)} == {64}
     call(toy, "unpin", {"parameter": "width"}, by="model")
@@ -37,8 +37,8 @@ def test_the_words_of_a_parameter_are_checked(toy: Session) -> None:
 
 def test_narrowed_bounds_are_a_new_revision_and_earlier_trials_stay(toy: Session) -> None:
     answer = call(toy, "narrow", {"parameter": "lr", "high": 0.01}, by="model")
-    assert answer.data["trials_outside"] == 2
     study = toy.study()
+    assert answer.data["trials_outside"] == sum(t.config["lr"] > 0.01 for t in study.trials()) > 0
     assert study.space_revision == 1
     assert len(study.trials()) == 6
     assert max(c["lr"] for c in study.card.space.sample(50, 0)) <= 0.01
