@@ -11,6 +11,10 @@ class NVMLError(Exception):
     """As pynvml has it."""
 
 
+class NVMLLibraryMismatchError(Exception):
+    """Likewise, for a function that the driver is too old for."""
+
+
 @dataclass
 class Card:
     uuid: str
@@ -26,6 +30,7 @@ class Card:
 
 class Driver:
     NVMLError = NVMLError
+    NVMLLibraryMismatchError = NVMLLibraryMismatchError
     NVML_DEVICE_MIG_ENABLE = 1
 
     def __init__(self, *cards: Card) -> None:

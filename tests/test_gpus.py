@@ -90,3 +90,15 @@ def test_without_a_driver_there_is_nothing() -> None:
     else:
         pynvml.nvmlShutdown()
         pytest.skip("there is a GPU here")
+
+
+def test_a_driver_that_is_too_old_for_a_function_leaves_the_rest(driver: Driver) -> None:
+    def too_old(card: Card) -> None:
+        raise Driver.NVMLLibraryMismatchError
+
+    driver.nvmlDeviceGetComputeRunningProcesses = too_old  # type: ignore[method-assign, assignment]
+    watched = Gpus([0])
+    driver.cards[0].used = 31 * MB
+    watched.measure({10})
+    (use,), source = watched.uses()
+    assert (source, use.peak_bytes, use.utilization) == ("device", 30 * MB, 0.5)

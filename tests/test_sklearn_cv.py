@@ -178,11 +178,6 @@ def test_values(text: str, value: Any) -> None:
     assert sklearn_cv.value_of(text) == value
 
 
-def test_the_catalog_has_the_trainers_own_options() -> None:
-    options = {action.dest for action in sklearn_cv.parser()._actions} - {"help", "parameters"}
-    assert set(trainer("sklearn_cv").options) == options
-
-
 def test_the_example_card_runs() -> None:
     card = yaml.safe_load((EXAMPLE / "tune.yaml").read_text())
     config = {parameter["name"]: parameter["default"] for parameter in card["space"]} | {"python": sys.executable}

@@ -11,7 +11,7 @@ import yaml
 
 from tunewright_tools import torch_digits
 from tunewright_tools.base import Job, Limits, Outcome, ToolSetupError
-from tunewright_tools.catalog import TRAINERS, trainer
+from tunewright_tools.catalog import trainer
 from tunewright_tools.command import CommandTool
 
 DIGITS = trainer("torch_digits")
@@ -80,11 +80,6 @@ def test_the_architectures_have_the_shapes_asked_for() -> None:
             model = torch_digits.network(arch, 8, depth, 0.1)
             assert model(torch.zeros(4, 64)).shape == (4, 10)
             assert sum(1 for parameter in model.parameters() if parameter.dim() > 1) == depth + 1
-
-
-def test_the_catalog_has_the_trainers_own_options() -> None:
-    options = {action.dest for action in torch_digits.parser()._actions} - {"help"}
-    assert set(TRAINERS["torch_digits"].options) == options
 
 
 def test_argument_list_of_a_trainer() -> None:

@@ -2,10 +2,10 @@
 
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from training import goes_on_to_the_same_numbers, nothing_stays
 
 from tunewright_tools import torch_lm, torch_lm_options
 from tunewright_tools.base import Job, Limits, Outcome
 from tunewright_tools.catalog import trainer
 from tunewright_tools.command import CommandTool
+from tunewright_tools.diagnosis import from_exit
+from tunewright_tools.torch_errors import TrainingError
 from tunewright_tools.torch_lm_model import Gpt, Shape, optimizers
-from tunewright_tools.torch_lm_text import TextError, as_bpe, as_bytes, read
+from tunewright_tools.torch_lm_text import as_bpe, as_bytes, read
 
 LM = trainer("torch_lm")
 CARD = Path(__file__).parent.parent / "examples" / "lm" / "tune.yaml"
@@ -48,7 +51,7 @@ def command(text: Path, **options: Any) -> list[str]:
 def go(folder: Path, text: Path, **options: Any) -> Outcome:
     folder.mkdir()
     tool = CommandTool(LM.argv([], TINY | {"data": str(text), "tokens": 3000} | options), LM.metrics)
-    return tool.run(Job(0, 0, {}, 3, folder, limits=Limits(60)), lambda _: False)
+    return tool.run(Job(0, 0, {}, 3, folder, limits=Limits(110)), lambda _: False)
 
 
 def test_it_learns_and_says_what_it_did(tmp_path: Path, text: Path) -> None:
@@ -74,41 +77,26 @@ def here(capsys: pytest.CaptureFixture[str], text: Path, **options: Any) -> str:
 
 
 @pytest.fixture(autouse=True)
-def nothing_of_a_run_stays() -> Iterator[None]:
-    handler, threads = signal.getsignal(signal.SIGTERM), torch.get_num_threads()
-    yield
-    signal.signal(signal.SIGTERM, handler)
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
-    torch.set_float32_matmul_precision("highest")
-    os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
+def _nothing_stays() -> Iterator[None]:
+    with nothing_stays():
+        yield
 
 
 def test_a_killed_run_goes_on_to_the_same_number(
     tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options: dict[str, Any] = {"dropout": 0.2, "device_batch": 2, "optimizer": "muon"}
-    options |= {"depth": 1, "tokens": 6000, "evaluations": 12}
+    argv = command(text, **options, depth=1, tokens=6000, evaluations=12)[3:]
     checkpoint = tmp_path / "state" / "checkpoint.pt"
-    kept: dict[str, Any] = options | {"checkpoint": str(checkpoint)}
-    with subprocess.Popen(command(text, **kept), stdout=subprocess.PIPE, text=True) as killed:
-        assert killed.stdout is not None
-        while not checkpoint.exists():
-            time.sleep(0.002)
-        killed.kill()
-        before = killed.stdout.read()
-    assert "step=" in before
-    assert "\nval_bpb: " not in before
-    undisturbed, resumed = here(capsys, text, **options), here(capsys, text, **kept)
 
-    def numbers(said: str) -> list[list[str]]:
-        kept = ("step", "train_loss", "val_bpb", "grad_norm")
-        return [[w for w in line.split() if w.split("=")[0] in kept] for line in said.splitlines() if "val_bpb" in line]
+    def run(given: list[str]) -> str:
+        capsys.readouterr()
+        assert torch_lm.main(given) == 0
+        return capsys.readouterr().out
 
-    assert numbers(resumed) == numbers(undisturbed)
-    assert resumed.split("\nval_bpb: ")[1].split()[0] == undisturbed.split("\nval_bpb: ")[1].split()[0]
+    goes_on_to_the_same_numbers("tunewright_tools.torch_lm", run, argv, checkpoint)
     with pytest.raises(SystemExit, match="2"):
-        here(capsys, text, **kept, beta2=0.9)
+        torch_lm.main([*argv, f"--checkpoint={checkpoint}", "--beta2=0.9"])
     assert "is of another run: beta2 0.95 (now 0.9)" in capsys.readouterr().err
 
 
@@ -142,19 +130,25 @@ def test_a_learning_rate_that_is_too_high_diverges(text: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ([], "give one budget: --seconds or --tokens"),
+        ([], "give one budget: --tokens or --seconds"),
         (["--seconds=1", "--width=20"], "--width 20 is not a multiple of 2 x --heads 4"),
         (["--seconds=1", "--device-batch=32"], "--device-batch 32 is above --batch-size 16"),
-        (["--seconds=1", "--muon-momentum=0.9"], "are for --optimizer muon"),
+        (["--seconds=1", "--muon-momentum=0.9"], "--muon-momentum is for --optimizer muon"),
         (["--seconds=nan"], "--seconds must be a finite number above 0, not nan"),
         (["--seconds=1", "--vocab-size=512"], "--vocab-size is for --tokenizer bpe"),
         (["--seconds=1", "--warmup=1"], "--warmup must be at least 0 and below 1"),
     ],
 )
 def test_wrong_arguments_end_it_with_a_message(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(SystemExit) as ended:
         torch_lm_options.arguments(argv)
-    assert said in capsys.readouterr().err
+    written = capsys.readouterr().err
+    assert said in written
+    # A conflict is the configuration's fault, anything else the person's who wrote the command or the space.
+    conflict = "multiple of" in said or "is above" in said
+    assert from_exit(int(str(ended.value.code)), written, kernel_killed=False).fault == (
+        "config" if conflict else "person"
+    )
 
 
 def shape(**sizes: Any) -> Shape:
@@ -209,22 +203,20 @@ def test_muon_has_the_matrices_of_the_blocks_and_adamw_the_rest() -> None:
     muon, adamw = optimizers(model, shape(), given)
     held = [len(group["params"]) for optimizer in (muon, adamw) for group in optimizer.param_groups]
     assert held == [2 * 6, 1, 1, 2 * 2 + 1]
-    assert muon.param_groups[0]["base_lr"] == 0.03
+    assert muon.param_groups[0]["lr"] == 0.03
     assert sum(held) == len(list(model.parameters()))
 
 
 def test_bits_per_byte_is_the_same_sum_whatever_the_windows(text: Path) -> None:
-    from tunewright_tools.torch_lm import Run
-
     given = torch_lm_options.arguments(
         [f"--data={text}", "--tokens=100", "--context=7", "--width=16", "--heads=2", "--depth=1", "--device=cpu"]
     )
-    run = Run(given, read(str(text), 100))
+    task = torch_lm.Pretraining(given, read(str(text), 100), torch.device("cpu"))
     # An untrained network gives each of 256 bytes the same chance: 8 bits, all of the windows counted once.
-    assert run.bits_per_byte() == pytest.approx(8.0)
-    for given.device_batch, given.context in ((3, 7), (1, 99), (1, 100), (1, 500)):
-        run.model = run.forward = Gpt(shape(vocabulary=256, context=given.context))
-        assert run.bits_per_byte() == pytest.approx(8.0)
+    for given.device_batch, given.context in ((16, 7), (3, 7), (1, 99), (1, 100), (1, 500)):
+        with torch.no_grad():
+            metrics = task.evaluate(Gpt(shape(vocabulary=256, context=given.context)))
+        assert metrics == {"val_bpb": pytest.approx(8.0)}
 
 
 def test_the_text_is_cut_between_characters(tmp_path: Path) -> None:
@@ -234,9 +226,9 @@ def test_the_text_is_cut_between_characters(tmp_path: Path) -> None:
     assert (len(part.train), len(part.validation)) == (180, 8)
     part.train.decode()
     path.write_bytes(b"x")
-    with pytest.raises(TextError, match="has 1 bytes"):
+    with pytest.raises(TrainingError, match="has 1 bytes"):
         read(str(path), 9)
-    with pytest.raises(TextError, match="cannot be read"):
+    with pytest.raises(TrainingError, match="cannot be read"):
         read(str(tmp_path / "none"), 9)
 
 
@@ -256,17 +248,13 @@ def test_a_bpe_accounts_for_every_byte(text: Path) -> None:
     assert len(tokens.train) < len(as_bytes(part).train)
     assert int(tokens.train.max()) < tokens.vocabulary == 300
     assert torch.equal(tokens.train, same.train)
-    with pytest.raises(TextError, match="the text has no more in it"):
+    with pytest.raises(TrainingError, match="the text has no more in it"):
         as_bpe(part, 5000)
 
 
 def test_a_bpe_trains(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("tokenizers")
     assert "\nval_bpb: " in here(capsys, text, tokenizer="bpe", vocab_size=300)
-
-
-def test_the_catalog_has_the_trainers_own_options() -> None:
-    assert set(LM.options) == {action.dest for action in torch_lm_options.parser()._actions} - {"help"}
 
 
 @pytest.mark.slow
@@ -287,10 +275,28 @@ def test_the_example_card_runs(tmp_path: Path) -> None:
 def test_on_a_gpu(tmp_path: Path, text: Path, options: dict[str, Any]) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA GPU")
+    if "compile" in options and shutil.which("cc") is None:
+        pytest.skip("torch.compile needs a C compiler on a GPU")
     outcome = go(tmp_path / "a", text, device="cuda", **options)
     assert outcome.status == "done", outcome.detail
     assert outcome.telemetry is not None
     assert outcome.telemetry.peak_gpu_bytes
+
+
+@pytest.mark.gpu
+def test_a_killed_run_on_a_gpu_goes_on_to_the_same_number(
+    tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA GPU")
+    argv = command(text, dropout=0.2, device_batch=2, tokens=60_000, evaluations=120, device="cuda")[3:]
+
+    def run(given: list[str]) -> str:
+        capsys.readouterr()
+        assert torch_lm.main(given) == 0
+        return capsys.readouterr().out
+
+    goes_on_to_the_same_numbers("tunewright_tools.torch_lm", run, argv, tmp_path / "checkpoint.pt")
 
 
 @pytest.mark.gpu

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from training import contract, goes_on_to_the_same_numbers, nothing_stays
 
 from tunewright_tools import torch_tabular
 from tunewright_tools.base import Job, Limits
 from tunewright_tools.catalog import trainer
 from tunewright_tools.command import CommandTool
-from tunewright_tools.torch_loop import TrainingError
+from tunewright_tools.torch_errors import TrainingError
 from tunewright_tools.torch_tabular_data import Table, read
 from tunewright_tools.torch_tabular_model import Periodic, Tabular
 
@@ -177,7 +178,7 @@ def test_a_table_that_cannot_be_used(
     [
         (["--data=none.csv"], "--data none.csv is no CSV that can be read"),
         (["--frequencies=4"], "--frequencies is for --number-embedding periodic"),
-        (["--validation-share=1"], "--validation-share must be above 0 and below 1.0, not 1.0"),
+        (["--validation-share=1"], "--validation-share must be above 0 and below 1, not 1.0"),
         (["--embedding-size=0"], "--embedding-size must be at least 1 and finite, not 0"),
     ],
 )
@@ -187,8 +188,41 @@ def test_wrong_arguments_end_it_with_a_message(argv: list[str], said: str, capsy
     assert said in capsys.readouterr().err
 
 
-def test_the_catalog_has_the_trainers_own_options() -> None:
-    assert set(TABULAR.options) == {action.dest for action in torch_tabular.parser()._actions} - {"help"}
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_study_goes_on_past_configurations_that_do_not_fit_the_data_and_past_a_full_disk(tmp_path: Path) -> None:
+    from tunewright.card import TaskCard
+    from tunewright.loop import Tuner
+
+    # No file may pass 4 MiB: the checkpoint of the widest network does.
+    limited = ["sh", "-c", 'ulimit -f 8192; exec "$0" "$@" --checkpoint "$TUNEWRIGHT_TRIAL_DIR/c"']
+    words = TABULAR.argv(["batch_size", "width"], {"data": "wine", "epochs": 2, "device": "cpu"})
+    card = {
+        "name": "wine",
+        "goal": "classes of wine",
+        "metrics": [{"name": "val_loss", "direction": "minimize"}],
+        "tool": {"command": [*(word.replace("{", "{{").replace("}", "}}") for word in limited), *words]},
+        "space": [
+            {"name": "batch_size", "type": "int", "low": 16, "high": 4096, "default": 16, "log": True},
+            {"name": "width", "type": "int", "low": 8, "high": 2048, "default": 8, "log": True},
+        ],
+    }
+    (tmp_path / "tune.yaml").write_text(yaml.safe_dump(card))
+    made = TaskCard.load(tmp_path / "tune.yaml")
+    points = [{"batch_size": 2048, "width": 8}, {"batch_size": 16, "width": 2048}, {"batch_size": 32, "width": 16}]
+    with Tuner(made, None, f"sqlite:///{tmp_path / 's.db'}", 0, folder=tmp_path) as tuner:
+        tuner.enqueue(points)
+        for _ in tuner.events(trials=4):
+            pass
+        ended = [trial.outcome for trial in tuner.study.trials() if trial.outcome is not None]
+    assert [(outcome.status, outcome.fault) for outcome in ended] == [
+        ("done", None),
+        ("crashed", "config"),
+        ("crashed", "host"),
+        ("done", None),
+    ]
+    assert "--batch-size 2048 is above the 142 training examples" in ended[1].detail.splitlines()[0]
+    assert "File too large" in ended[2].detail.splitlines()[0]
 
 
 @pytest.mark.gpu

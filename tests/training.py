@@ -49,7 +49,7 @@ def kill_after_a_checkpoint(module: str, argv: list[str], checkpoint: Path) -> s
 
 def numbers(said: str) -> list[list[str]]:
     """The words of each point and of the metrics at the end that do not depend on the clock."""
-    clock = ("seconds", "samples_per_second", "samples_per_second:", "tokens_per_second")
+    clock = ("seconds", "samples_per_second", "tokens_per_second")
     lines = [line.split() for line in said.splitlines() if line.startswith(("step=", "val_"))]
     return [[word for word in line if word.split("=")[0] not in clock] for line in lines]
 

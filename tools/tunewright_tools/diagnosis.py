@@ -24,7 +24,8 @@ _NOT_FINITE = re.compile(
     re.IGNORECASE,
 )
 _HOST = re.compile(
-    r"No space left on device|\[Errno 28\]|Disk quota exceeded|no CUDA-capable device|CUDA driver (?:version|error|"
+    r"No space left on device|\[Errno 28\]|Disk quota exceeded|\[Errno 27\] File too large|no CUDA-capable device"
+    r"|No CUDA GPUs are available|Torch not compiled with CUDA enabled|CUDA driver (?:version|error|"
     r"initialization)|CUDA initialization: |Failed to initialize NVML|cudaErrorNoDevice|uncorrectable ECC error"
     r"|CUDA error: (?:unknown error|all CUDA-capable devices are busy|device is busy|initialization error)"
     r"|Too many open files|Resource temporarily unavailable|insufficient shared memory|Input/output error"
@@ -38,6 +39,8 @@ _USAGE = re.compile(
     r"|No such option|can't open file|invalid option|unrecognized option|unknown option",
     re.IGNORECASE | re.MULTILINE,
 )
+_SAID = re.compile(r"^.{0,99}?\berror: .*$", re.MULTILINE)
+"""The message of argparse and of programs that write theirs in its form."""
 _EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)\b.*$", re.MULTILINE)
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
@@ -88,8 +91,10 @@ def from_exit(code: int, stderr: str, *, kernel_killed: bool) -> Cause:
         return Cause("crashed", "person", f"exit code {code}: a command in the program cannot be run")
     usage = _USAGE.search(stderr)
     if usage and code in (1, 2, 64):
-        return Cause("crashed", "person", f"exit code {code}: the program does not take these arguments")
-    final = _last(_EXCEPTION, stderr)
+        said = _last(_SAID, stderr)
+        reason = f"exit code {code}: the program does not take these arguments"
+        return Cause("crashed", "person", reason + (f": {said[0][:300]}" if said else ""))
+    final = _last(_EXCEPTION, stderr) or _last(_SAID, stderr)
     return Cause("crashed", "config", f"exit code {code}" + (f": {final[0][:300]}" if final else ""))
 
 

@@ -18,8 +18,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .finetune_data import Example, Examples, read
-from .torch_loop import TrainingError, go
-from .torch_options import add_training, check_range, check_training
+from .torch_device import half_precision
+from .torch_epochs import Epochs
+from .torch_errors import TrainingError, told
+from .torch_loop import go
+from .torch_options import add_epochs, add_training, check_above, check_epochs, check_range
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,30 +56,29 @@ def parser() -> argparse.ArgumentParser:
         "--weights",
         choices=["auto", "float32", "bfloat16"],
         default="auto",
-        help="of the model; auto: bfloat16 on a GPU",
+        help="of the model; auto: bfloat16 on a GPU that has it",
     )
     add("--adapter", help="folder to write the trained adapter to at the end")
     shared = {"batch_size": 8, "learning_rate": 2e-4, "weight_decay": 0.0, "evaluations": 3, "grad_clip": 1.0}
-    add_training(options, average=False, **shared)
+    add_training(options, shared)
+    add_epochs(options, average=False)
     return options
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """The checked command line; exits with 2 and a message where a value cannot be used."""
+    """The checked command line; exits with a message where a value cannot be used."""
     options = parser()
     given = options.parse_args(argv)
-    check_training(options, given)
+    check_epochs(options, given)
     check_range(options, given, "max_tokens lora_rank", 1, math.inf)
     check_range(options, given, "generated", 0, math.inf)
     check_range(options, given, "lora_dropout", 0, 1)
-    for name, below in (("validation_share", 1.0), ("lora_alpha", math.inf)):
-        if not 0 < getattr(given, name) < below:
-            flag = name.replace("_", "-")
-            options.error(f"--{flag} must be above 0 and below {below}, not {getattr(given, name)}")
+    check_above(options, given, "validation_share", 1)
+    check_above(options, given, "lora_alpha")
     return given
 
 
-class Answers:
+class Answers(Epochs):
     """Learning to answer instructions with an adapter on a frozen model.
 
     Args:
@@ -94,9 +96,8 @@ class Answers:
         from peft import LoraConfig, get_peft_model
         from transformers import AutoModelForCausalLM
 
-        self.given, self.tokenizer, self.data, self.device = given, tokenizer, examples, device
-        self.examples, self.digest = len(examples.train), examples.digest
-        half = given.weights == "bfloat16" or (given.weights == "auto" and device.type == "cuda")
+        super().__init__(given, len(examples.train), examples.digest)
+        self.tokenizer, self.data, self.device = tokenizer, examples, device
         targets = given.lora_targets
         if targets != "all-linear":
             targets = [name.strip() for name in targets.split(",")]
@@ -109,14 +110,16 @@ class Answers:
         )
         try:
             base = AutoModelForCausalLM.from_pretrained(
-                given.model, local_files_only=True, dtype=torch.bfloat16 if half else torch.float32
+                given.model,
+                local_files_only=True,
+                dtype=torch.bfloat16 if half_precision(given.weights, device) else torch.float32,
             )
             self.model: Any = get_peft_model(base, lora).to(device)
         except (OSError, ValueError) as error:
             raise TrainingError(f"--model {given.model} cannot be given adapters: {error}") from None
         self.padding = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
-    def batch(self, picked: "np.ndarray[Any, Any]", random: "np.random.Generator") -> tuple["torch.Tensor", ...]:
+    def rows(self, picked: "np.ndarray[Any, Any]", random: "np.random.Generator") -> tuple["torch.Tensor", ...]:
         """Tokens, attention mask and labels, each (n, longest)."""
         return self.tensors([self.data.train[int(place)] for place in picked])
 
@@ -203,14 +206,12 @@ def main(argv: list[str] | None = None) -> int:
         made.append(Answers(given, tokenizer, examples, device))
         return made[0]
 
-    try:
+    with told(parser()):
         tokenizer = load_tokenizer(given.model)
         examples = read(given, tokenizer)
         print(f"examples: {len(examples.train)} to train on, {len(examples.validation)} to measure on", flush=True)
         print(f"left_out: {examples.left_out}", flush=True)
         code = go(given, make)
-    except TrainingError as error:
-        parser().error(str(error))
     if given.adapter and code == 0:
         made[0].model.save_pretrained(given.adapter)
     return code

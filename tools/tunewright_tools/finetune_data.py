@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .torch_loop import TrainingError
+from .torch_errors import TrainingError
 
 FORM = "each line is an object with instruction, output and perhaps input, or with prompt and completion, all text"
 

@@ -187,6 +187,7 @@ def _open() -> Any:
 
 
 def _ask(nvml: Any, function: Callable[..., Any], *arguments: Any) -> Any:
-    with contextlib.suppress(nvml.NVMLError):
+    # The latter, which is none of the former, is raised where the driver is older than the function.
+    with contextlib.suppress(nvml.NVMLError, nvml.NVMLLibraryMismatchError):
         return function(*arguments)
     return None

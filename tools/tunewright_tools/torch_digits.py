@@ -1,10 +1,10 @@
 """Trains a small network on scikit-learn's handwritten digits: a real training run of a few seconds.
 
 Run as `python -m tunewright_tools.torch_digits --learning-rate 0.01`, on a CPU core or an NVIDIA GPU (where it
-computes in bfloat16). After each epoch it prints `epoch=... train_loss=... val_accuracy=... val_loss=...`, and at the
-end the last values on lines of their own. Half of the 1,797 images are for validation, so that one image is
-0.1 points of accuracy. The same arguments give the same result on the same machine. Where a loss is no longer finite
-it prints `status: diverged` and exits with 3.
+computes in bfloat16, if it has that). After each epoch it prints `epoch=... train_loss=... val_accuracy=...
+val_loss=...`, and at the end the last values on lines of their own. Half of the 1,797 images are for validation, so
+that one image is 0.1 points of accuracy. The same arguments give the same result on the same machine. Where a loss is
+no longer finite it prints `status: diverged` and exits with 3.
 """
 
 import argparse
@@ -13,7 +13,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .torch_device import open_device
+from .torch_device import half_precision, open_device
+from .torch_errors import told
 
 if TYPE_CHECKING:
     import torch
@@ -118,7 +119,7 @@ def train(given: Any) -> bool:
     torch.manual_seed(given.seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     device = open_device(given.device)
-    on_gpu = device.type == "cuda"
+    half = half_precision("auto", device)
     (pixels, digits), validation = data(given.data_seed, device)
     model = network(given.arch, given.width, given.depth, given.dropout).to(device)
     shared = {"lr": given.learning_rate, "weight_decay": given.weight_decay}
@@ -137,7 +138,7 @@ def train(given: Any) -> bool:
         model.train()
         total = torch.zeros((), device=device)
         for batch in torch.split(torch.randperm(len(pixels), generator=shuffle).to(device), given.batch_size):
-            with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 scores = model(pixels[batch])
             loss = torch.nn.functional.cross_entropy(
                 scores.float(), digits[batch], label_smoothing=given.label_smoothing
@@ -148,7 +149,7 @@ def train(given: Any) -> bool:
             schedule.step()
             total += loss.detach() * len(batch)
         train_loss = float(total) / len(pixels)
-        accuracy, val_loss = evaluate(model, validation, on_gpu)
+        accuracy, val_loss = evaluate(model, validation, half)
         if not math.isfinite(train_loss) or not math.isfinite(val_loss):
             print("status: diverged", flush=True)
             return False
@@ -164,7 +165,8 @@ def main(argv: list[str] | None = None) -> int:
     given = arguments(argv)
     # cuBLAS is deterministic only with this, set before it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    return 0 if train(given) else 3
+    with told(parser()):
+        return 0 if train(given) else 3
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def optimizers(model: Gpt, shape: Shape, given: Any) -> list[torch.optim.Optimizer]:
-    """AdamW for everything, or Muon for the blocks' matrices and AdamW for the rest; `base_lr` in each group.
+    """AdamW for everything, or Muon for the blocks' matrices and AdamW for the rest, each group with its peak rate.
 
     Args:
         given: the options `optimizer`, `learning_rate`, `muon_learning_rate`, `muon_momentum`, `beta1`, `beta2` and
@@ -160,7 +160,4 @@ def optimizers(model: Gpt, shape: Shape, given: Any) -> list[torch.optim.Optimiz
     else:
         groups.append({"params": matrices, "lr": mup["hidden_learning_rate"], "weight_decay": decay})
     made.append(torch.optim.AdamW(groups, betas=(given.beta1, given.beta2), eps=mup["adam_eps"]))
-    for optimizer in made:
-        for group in optimizer.param_groups:
-            group["base_lr"] = group["lr"]
     return made

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .torch_errors import ConflictError, TrainingError
+
 if TYPE_CHECKING:
     import torch
 
 _TRAIN_SHARE = 0.9
 _PIECE_BYTES = 1 << 16
-
-
-class TextError(Exception):
-    """A text that cannot be trained on; the message says what would do."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def read(path: str | None, validation_bytes: int) -> Text:
     """The text, the last tenth of it cut off for validation, of which the first `validation_bytes` are used.
 
     Raises:
-        TextError: the file cannot be read, or is too short to be cut in two.
+        TrainingError: the file cannot be read, or is too short to be cut in two.
     """
     if path is None:
         folder = Path(sysconfig.get_path("stdlib"))
@@ -60,11 +58,11 @@ def read(path: str | None, validation_bytes: int) -> Text:
         try:
             whole, origin = Path(path).read_bytes(), path
         except OSError as error:
-            raise TextError(f"--data cannot be read: {error}") from None
+            raise TrainingError(f"--data cannot be read: {error}") from None
     cut = _whole_character(whole, int(len(whole) * _TRAIN_SHARE))
     end = _whole_character(whole, cut + validation_bytes)
     if cut < 2 or end - cut < 2:
-        raise TextError(f"{origin} has {len(whole)} bytes; a text to train on has some thousands")
+        raise TrainingError(f"{origin} has {len(whole)} bytes; a text to train on has some thousands")
     return Text(origin, hashlib.sha256(whole).hexdigest()[:12], whole[:cut], whole[cut:end])
 
 
@@ -88,18 +86,18 @@ def as_bpe(text: Text, vocabulary: int) -> Tokens:
     """Tokens of a byte-level BPE that is made from the training part, with the `tokenizers` library.
 
     Raises:
-        TextError: the library is not installed, the text is not UTF-8, or it does not have that many tokens in it.
+        TrainingError: the library is not installed, the text is not UTF-8, or it does not have that many tokens in it.
     """
     import torch
 
     try:
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     except ImportError:
-        raise TextError("--tokenizer bpe needs `pip install tokenizers`; --tokenizer bytes needs nothing") from None
+        raise TrainingError("--tokenizer bpe needs `pip install tokenizers`; --tokenizer bytes needs nothing") from None
     try:
         train, validation = text.train.decode(), text.validation.decode()
     except UnicodeDecodeError as error:
-        raise TextError(f"{text.origin} is not UTF-8 ({error}); use --tokenizer bytes") from None
+        raise TrainingError(f"{text.origin} is not UTF-8 ({error}); use --tokenizer bytes") from None
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = byte_level
@@ -109,7 +107,9 @@ def as_bpe(text: Text, vocabulary: int) -> Tokens:
     tokenizer.train_from_iterator(_pieces(train), trainer)
     made = tokenizer.get_vocab_size()
     if made != vocabulary:
-        raise TextError(f"the BPE ended at {made} tokens, not --vocab-size {vocabulary}: the text has no more in it")
+        raise ConflictError(
+            f"the BPE ended at {made} tokens, not --vocab-size {vocabulary}: the text has no more in it"
+        )
     # In a byte-level vocabulary each character of a token's name is one byte.
     lengths = torch.tensor([len(tokenizer.id_to_token(number) or "") for number in range(made)])
     train_ids, validation_ids = (

@@ -1,13 +1,15 @@
-"""The training loop of `torch_vision`, `torch_tabular` and `finetune`: what each learns is a `Task`.
+"""The training loop of `torch_lm`, `torch_vision`, `torch_tabular` and `finetune`: what each learns is a `Task`.
 
 At each evaluation it prints `step=... epoch=... train_loss=...`, the task's own metrics, `seconds=... grad_norm=...
-samples_per_second=...` on one line, and at the end the metrics on lines of their own. `seconds` and the budget count
-training steps alone, without evaluations and without the first step of each process, in which torch.compile works.
+samples_per_second=...` on one line (`torch_lm` counts tokens instead of epochs and samples), and at the end the metrics
+on lines of their own. `seconds` and the budget count training steps alone, without evaluations and without the first
+step of each process, in which torch.compile works.
 
 With `--checkpoint FILE` the whole state is written there at each evaluation and when the run is asked to end; a run
-that finds the file goes on from it, and with `--epochs` ends at the numbers that the undisturbed run would have: the
-examples of a step, their order and what is done to them follow from the seed and the step's number alone. Where a loss
-is no longer finite it prints `status: diverged` and ends with 3.
+that finds the file goes on from it. With `--epochs` or `--tokens` it ends at the numbers that the undisturbed run would
+have: what a step trains on follows from the seed and the step's number alone. With `--seconds` the seconds used up to
+the checkpoint count, and the learning rate goes on from their share; how many steps fit into the rest is up to the
+machine, as it is without a break. Where a loss is no longer finite it prints `status: diverged` and ends with 3.
 """
 
 import contextlib
@@ -21,38 +23,47 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .torch_device import open_device
+from .torch_device import half_precision, open_device
+from .torch_errors import TrainingError
 from .torch_options import NOT_STATE
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
 EXIT_DIVERGED = 3
 EXIT_ASKED = 128 + signal.SIGTERM
 
 
-class TrainingError(Exception):
-    """Something given that cannot be trained on; the message says what would do."""
-
-
 class Task(Protocol):
-    """What is learned, and how it is measured."""
+    """What is learned, and how it is measured; `torch_epochs` has what is the same for all that train by epochs."""
 
     model: "torch.nn.Module"
-    examples: int
-    """How many there are to train on."""
     digest: str
     """Of the data, so that a checkpoint is not taken up with other data."""
+    unit: str
+    """What speed is counted in: `samples` or `tokens`."""
+    step_size: int
+    """How many of these a step takes."""
+    steps: int | None
+    """The budget; None where it is `--seconds`."""
 
-    def batch(self, picked: "np.ndarray[Any, Any]", random: "np.random.Generator") -> tuple["torch.Tensor", ...]:
-        """The examples of these numbers, each tensor with one row an example; `random` for augmentation."""
+    def optimizers(self) -> "list[torch.optim.Optimizer]":
+        """Those that train the model, each group with its peak learning rate."""
+
+    def batch(self, step: int) -> tuple["torch.Tensor", ...]:
+        """What this step trains on, each tensor with one row an example; the same whenever it is asked for."""
 
     def loss(self, forward: Any, part: tuple["torch.Tensor", ...], whole: tuple["torch.Tensor", ...]) -> "torch.Tensor":
         """What these rows of a batch add to the batch's mean loss."""
 
     def evaluate(self, model: Any) -> dict[str, float]:
         """The metrics on the validation examples; gradients are off and the model is in its evaluation mode."""
+
+    def place(self, step: int) -> str:
+        """How far that step is in the task's own terms: `epoch=1.5`, `tokens=4096`."""
+
+    def costs(self, speed: float) -> dict[str, float]:
+        """What else the run needed, at so many units a second."""
 
 
 @dataclass
@@ -80,7 +91,7 @@ class Run:
         make: the task, given the device; it is called once the random numbers are seeded.
 
     Raises:
-        TrainingError: the task cannot be made, or it has fewer examples than a batch.
+        TrainingError: the device is not there, or the task cannot be made.
     """
 
     def __init__(self, given: Any, make: Callable[["torch.device"], Task]) -> None:
@@ -95,17 +106,15 @@ class Run:
         torch.set_float32_matmul_precision("high")
         self.given, self.progress, self.asked = given, Progress(), False
         self.device = open_device(given.device)
-        self.half = given.amp == "bfloat16" or (given.amp == "auto" and self.device.type == "cuda")
+        self.half = half_precision(given.amp, self.device)
         self.task = make(self.device)
-        self.epoch_steps = self.task.examples // given.batch_size
-        if not self.epoch_steps:
-            raise TrainingError(f"--batch-size {given.batch_size} is above the {self.task.examples} training examples")
-        self.steps: int | None = None if given.epochs is None else math.ceil(given.epochs * self.epoch_steps)
         self.model = self.task.model
         self.frozen = {name for name, weight in self.model.named_parameters() if not weight.requires_grad}
         """Weights that no training changes; they are not in the checkpoint."""
         self.forward: Any = torch.compile(self.model) if given.compile == "on" else self.model
-        self.optimizer = _optimizer(self.model, given)
+        self.optimizers = self.task.optimizers()
+        for group in self.groups():
+            group["peak_lr"] = group["lr"]
         self.average = None
         if given.ema:
             self.average = AveragedModel(self.model, avg_fn=_ema(given.ema), use_buffers=True)
@@ -113,11 +122,15 @@ class Run:
         self.identity = {key: value for key, value in vars(given).items() if key not in NOT_STATE}
         self.identity |= {"data": self.task.digest, "torch": str(torch.__version__), "device": self.device.type}
 
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups of weights of all optimizers."""
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
     def share(self, ahead: int = 0) -> float:
         """How much of the budget is used, 0 to 1, or will be after some more steps of the mean length."""
         step = self.progress.step
-        if self.steps is not None:
-            return (step + ahead) / self.steps
+        if self.task.steps is not None:
+            return (step + ahead) / self.task.steps
         return min(1.0, self.progress.seconds * (1 + ahead / max(1, step)) / float(self.given.seconds))
 
     def rate(self, share: float) -> float:
@@ -132,42 +145,33 @@ class Run:
             left = (1 - math.cos(math.pi * left)) / 2
         return float(given.min_lr_ratio + (1 - given.min_lr_ratio) * left)
 
-    def picked(self) -> "np.ndarray[Any, Any]":
-        """The numbers of this step's examples; what is left of an epoch after its whole batches is passed over."""
-        import numpy as np
-
-        epoch, place = divmod(self.progress.step, self.epoch_steps)
-        order = np.random.default_rng([self.given.seed, 0, epoch]).permutation(self.task.examples)
-        return order[place * self.given.batch_size :][: self.given.batch_size]
-
     def step(self) -> bool:
         """Train on one batch; whether the loss stayed finite."""
-        import numpy as np
         import torch
 
         given, progress = self.given, self.progress
-        random = np.random.default_rng([given.seed, 1, progress.step])
-        whole = self.task.batch(self.picked(), random)
-        loss_sum = 0.0
+        whole = self.task.batch(progress.step)
+        losses = []
         for part in zip(*(torch.split(tensor, given.device_batch) for tensor in whole), strict=True):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
                 loss = self.task.loss(self.forward, part, whole)
             torch.autograd.backward(loss)
-            loss_sum += float(loss.detach())
-        limit = given.grad_clip or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit))
-        progress.grad_norm = max(progress.grad_norm, norm)
+            losses.append(loss.detach().double())
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), given.grad_clip or math.inf)
         # At the step's end, as a warmup that begins at its start would waste the first step.
-        rate = given.learning_rate * self.rate(self.share(ahead=1))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        factor = self.rate(self.share(ahead=1))
+        for group in self.groups():
+            group["lr"] = group["peak_lr"] * factor
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         if self.average is not None:
             self.average.update_parameters(self.model)
-        progress.losses.append(loss_sum)
+        # Read when all of the step is under way: each number that is read waits for the GPU.
+        progress.losses.append(float(torch.stack(losses).sum()))
+        progress.grad_norm = max(progress.grad_norm, float(norm))
         progress.step += 1
-        return math.isfinite(loss_sum)
+        return math.isfinite(progress.losses[-1])
 
     def evaluate(self) -> dict[str, float]:
         """The task's metrics, of the averaged weights where there are any."""
@@ -216,18 +220,18 @@ class Run:
     def say_point(self) -> None:
         """Print one point of the curve, and begin to collect for the next."""
         progress = self.progress
-        words = [f"step={progress.step}", f"epoch={progress.step / self.epoch_steps:.4g}"]
+        words = [f"step={progress.step}", self.task.place(progress.step)]
         words.append(f"train_loss={sum(progress.losses) / len(progress.losses):.5f}")
         words += [f"{name}={value:.5f}" for name, value in progress.metrics.items()]
         words += [f"seconds={progress.seconds:.2f}", f"grad_norm={progress.grad_norm:.4g}"]
-        words += [f"samples_per_second={speed:.0f}" for speed in self.speed()]
+        words += [f"{self.task.unit}_per_second={speed:.0f}" for speed in self.speed()]
         print(*words, flush=True)
         progress.printed.append(" ".join(words))
         progress.losses, progress.grad_norm = [], 0.0
 
     def speed(self) -> list[float]:
-        """Examples a second; empty before the second step."""
-        timed = self.progress.timed_steps * self.given.batch_size
+        """Units of the task a second; empty before the second step."""
+        timed = self.progress.timed_steps * self.task.step_size
         return [timed / self.progress.seconds] if self.progress.seconds else []
 
     def say_end(self) -> None:
@@ -241,7 +245,9 @@ class Run:
         if self.device.type == "cuda":
             print(f"peak_gpu_bytes: {torch.cuda.max_memory_reserved()}")
         for speed in self.speed():
-            print(f"samples_per_second: {speed:.0f}")
+            print(f"{self.task.unit}_per_second: {speed:.0f}")
+            for name, value in self.task.costs(speed).items():
+                print(f"{name}: {value:.4f}")
         sys.stdout.flush()
 
     def save(self) -> None:
@@ -255,39 +261,52 @@ class Run:
             "progress": asdict(self.progress),
             "model": {name: value for name, value in self.model.state_dict().items() if name not in self.frozen},
             "average": None if self.average is None else self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "random": torch.get_rng_state(),
             "cuda_random": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
         }
         path = Path(self.given.checkpoint)
         path.parent.mkdir(parents=True, exist_ok=True)
         half_written = path.with_name(path.name + ".part")
-        torch.save(state, half_written)
+        try:
+            with open(half_written, "wb") as file:  # Python says that a disk is full; torch's own writer does not
+                torch.save(state, file)
+        except BaseException:
+            half_written.unlink(missing_ok=True)
+            raise
         half_written.replace(path)
 
     def resume(self) -> None:
         """Go on from the checkpoint where there is one, after printing the points that it has.
 
         Raises:
-            TrainingError: it is another run's.
+            TrainingError: it is another run's, or cannot be read.
         """
         import torch
 
         if not self.given.checkpoint or not Path(self.given.checkpoint).exists():
             return
-        state = torch.load(self.given.checkpoint, map_location=self.device, weights_only=True)
-        now, then = self.identity, state["identity"]
+        try:
+            # To the CPU: on the GPU all of it would be there twice, and AdamW's counters of steps belong on the CPU.
+            state = torch.load(self.given.checkpoint, map_location="cpu", weights_only=True)
+            now, then = self.identity, state["identity"]
+        except Exception as error:  # what torch raises for a file that is none of its own differs from file to file
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
+            raise TrainingError(
+                f"the checkpoint {self.given.checkpoint} cannot be read ({reason}); delete it, or name another file"
+            ) from None
         if other := [key for key in now if now[key] != then.get(key)]:
             said = ", ".join(f"{key} {then.get(key)} (now {now[key]})" for key in other)
             raise TrainingError(f"the checkpoint {self.given.checkpoint} is of another run: {said}; name another file")
         self.progress = Progress(**state["progress"])
         self.model.load_state_dict(state["model"], strict=not self.frozen)
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        torch.set_rng_state(state["random"].cpu())
+        torch.set_rng_state(state["random"])
         if self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda_random"].cpu())
+            torch.cuda.set_rng_state(state["cuda_random"])
         for line in self.progress.printed:
             print(line, flush=True)
 
@@ -311,19 +330,6 @@ def go(given: Any, make: Callable[["torch.device"], Task]) -> int:
 def _diverged() -> int:
     print("status: diverged", flush=True)
     return EXIT_DIVERGED
-
-
-def _optimizer(model: "torch.nn.Module", given: Any) -> "torch.optim.Optimizer":
-    """Matrices, kernels and embeddings decay; biases, norms, places and frequencies do not."""
-    import torch
-
-    trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    decayed = [weight for name, weight in trained if name.endswith("weight") and weight.dim() >= 2]
-    rest = [weight for name, weight in trained if not (name.endswith("weight") and weight.dim() >= 2)]
-    groups = [{"params": decayed, "weight_decay": given.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-    if given.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=given.learning_rate, momentum=given.momentum, nesterov=given.momentum > 0)
-    return torch.optim.AdamW(groups, lr=given.learning_rate, betas=(given.beta1, given.beta2))
 
 
 def _ema(decay: float) -> Any:

@@ -2,7 +2,7 @@
 
 Run as `python -m tunewright_tools.torch_tabular --data table.csv --target price --epochs 50`, on a CPU or on one NVIDIA
 GPU. `torch_tabular_data` says how columns are read, `torch_tabular_model` holds the network, `torch_loop` the loop,
-with what it prints, its checkpoint and its exit codes, `torch_options` the options that trainers share.
+with what it prints, its checkpoint and its exit codes, `torch_epochs` and `torch_options` what trainers share.
 
 For classes `val_loss` is the mean cross-entropy in nats, without label smoothing, and `val_accuracy` the share of right
 ones. For a number `val_loss` is the mean squared error over the variance of the training targets, `val_rmse` the root
@@ -14,8 +14,10 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .torch_loop import TrainingError, go
-from .torch_options import add_training, check_range, check_training
+from .torch_epochs import Epochs
+from .torch_errors import told
+from .torch_loop import go
+from .torch_options import add_epochs, add_training, check_above, check_epochs, check_range, only_for
 from .torch_tabular_data import BUILT_IN, MOST_CLASSES, Part, Table, read
 
 if TYPE_CHECKING:
@@ -54,42 +56,41 @@ def parser() -> argparse.ArgumentParser:
     add("--frequency-std", type=float, help="standard deviation of the frequencies at the start, 0.1 if not given")
     add("--label-smoothing", type=float, default=0.0, help="of classification: probability spread over all classes")
     add_training(options)
+    add_epochs(options)
     return options
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """The checked command line; exits with 2 and a message where a value cannot be used."""
+    """The checked command line; exits with a message where a value cannot be used."""
     options = parser()
     given = options.parse_args(argv)
-    check_training(options, given)
+    check_epochs(options, given)
     for name, default in (("frequencies", 16), ("frequency_std", 0.1)):
-        if getattr(given, name) is None:
-            setattr(given, name, default)
-        elif given.number_embedding != "periodic":
-            options.error(f"--{name.replace('_', '-')} is for --number-embedding periodic")
+        only_for(options, given, name, "number_embedding", "periodic", default)
     check_range(options, given, "width depth embedding_size frequencies", 1, math.inf)
     check_range(options, given, "dropout label_smoothing", 0, 1)
-    for name, below in (("validation_share", 1.0), ("frequency_std", math.inf)):
-        if not 0 < getattr(given, name) < below:
-            flag = name.replace("_", "-")
-            options.error(f"--{flag} must be above 0 and below {below}, not {getattr(given, name)}")
+    check_above(options, given, "validation_share", 1)
+    check_above(options, given, "frequency_std")
     return given
 
 
-class Rows:
+class Rows(Epochs):
     """Classification or regression of a table's rows.
 
     Args:
         given: the checked options.
         table: what it trains and measures on.
         device: where the rows and the network are.
+
+    Raises:
+        ConflictError: there are fewer rows than a batch.
     """
 
     def __init__(self, given: Any, table: Table, device: "torch.device") -> None:
         from .torch_tabular_model import Tabular
 
-        self.given, self.table, self.device = given, table, device
-        self.examples, self.digest = len(table.train.targets), table.digest
+        super().__init__(given, len(table.train.targets), table.digest)
+        self.table, self.device = table, device
         outputs = 1 if table.classes is None else len(table.classes)
         self.model: torch.nn.Module = Tabular(table.train.numbers.shape[1], table.sizes, outputs, given).to(device)
         self.train, self.validation = (self._tensors(part) for part in (table.train, table.validation))
@@ -99,7 +100,7 @@ class Rows:
 
         return tuple(torch.from_numpy(array).to(self.device) for array in (part.numbers, part.codes, part.targets))
 
-    def batch(self, picked: "np.ndarray[Any, Any]", random: "np.random.Generator") -> tuple["torch.Tensor", ...]:
+    def rows(self, picked: "np.ndarray[Any, Any]", random: "np.random.Generator") -> tuple["torch.Tensor", ...]:
         """Numbers, codes and targets of these rows."""
         import torch
 
@@ -135,14 +136,12 @@ class Rows:
 def main(argv: list[str] | None = None) -> int:
     """Exit code: 0, 3 where training diverged, 143 where it was asked to end (and has kept its state)."""
     given = arguments(argv)
-    try:
+    with told(parser()):
         table = read(given)
         kind = "a number" if table.classes is None else f"{len(table.classes)} classes"
         sizes = f"{len(table.train.targets)} rows to train on, {len(table.validation.targets)} to measure on"
         print(f"table: {table.origin}, {kind}, {sizes}, {len(table.sizes)} columns of categories", flush=True)
         return go(given, lambda device: Rows(given, table, device))
-    except TrainingError as error:
-        parser().error(str(error))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .torch_loop import TrainingError
+from .torch_errors import TrainingError
 
 if TYPE_CHECKING:
     import numpy as np

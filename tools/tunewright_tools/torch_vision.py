@@ -3,8 +3,8 @@
 Run as `python -m tunewright_tools.torch_vision --epochs 20`, on a CPU or on one NVIDIA GPU. `--data` names a folder
 with a subfolder of images for each class, or a NumPy archive (`torch_vision_data` has their form); without it the
 images are scikit-learn's 1,797 handwritten digits of 8x8 pixels, which need no download. `torch_vision_model` holds
-the networks; `torch_loop` the loop, with what it prints, its checkpoint and its exit codes; `torch_options` the options
-that trainers share.
+the networks; `torch_loop` the loop, with what it prints, its checkpoint and its exit codes; `torch_epochs` and
+`torch_options` what trainers share.
 
 `val_accuracy` is the share of validation images whose class has the highest score, `val_loss` their mean cross-entropy
 in nats, without label smoothing. With `--ema` both are of the averaged weights.
@@ -14,8 +14,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .torch_loop import TrainingError, go
-from .torch_options import add_training, check_range, check_training
+from .torch_epochs import Epochs
+from .torch_errors import conflict, told
+from .torch_loop import go
+from .torch_options import add_epochs, add_training, check_above, check_epochs, check_range, only_for
 from .torch_vision_data import Augmentation, Images, read
 
 if TYPE_CHECKING:
@@ -45,33 +47,30 @@ def parser() -> argparse.ArgumentParser:
     add("--cutout", type=int, default=0, help="augmentation: side in pixels of a square that is blackened")
     add("--mixup", type=float, default=0.0, help="augmentation: parameter of mixup's Beta distribution; 0: no mixup")
     add_training(options)
+    add_epochs(options)
     return options
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """The checked command line; exits with 2 and a message where a value cannot be used."""
+    """The checked command line; exits with a message where a value cannot be used."""
     options = parser()
     given = options.parse_args(argv)
-    check_training(options, given)
+    check_epochs(options, given)
     vit = given.arch == "vit"
     for name, arch, default in (("heads", "vit", 4), ("patch_size", "vit", 2), ("stem_stride", "resnet", 1)):
-        if getattr(given, name) is None:
-            setattr(given, name, default)
-        elif given.arch != arch:
-            options.error(f"--{name.replace('_', '-')} is for --arch {arch}")
+        only_for(options, given, name, "arch", arch, default)
     given.width = (64 if vit else 16) if given.width is None else given.width
     given.depth = (4 if vit else 1) if given.depth is None else given.depth
     check_range(options, given, "width depth heads patch_size stem_stride image_size", 1, float("inf"))
     check_range(options, given, "dropout label_smoothing", 0, 1)
     check_range(options, given, "shift cutout mixup", 0, float("inf"))
-    if not 0 < given.validation_share < 1:
-        options.error(f"--validation-share must be above 0 and below 1, not {given.validation_share}")
+    check_above(options, given, "validation_share", 1)
     if vit and given.width % given.heads:
-        options.error(f"--width {given.width} is not a multiple of --heads {given.heads}")
+        conflict(options, f"--width {given.width} is not a multiple of --heads {given.heads}")
     return given
 
 
-class Vision:
+class Vision(Epochs):
     """Classification of images.
 
     Args:
@@ -80,7 +79,7 @@ class Vision:
         device: where the images and the network are.
 
     Raises:
-        TrainingError: the network cannot take images of this size.
+        ConflictError: the network cannot take images of this size, or there are fewer than a batch.
     """
 
     def __init__(self, given: Any, images: Images, device: "torch.device") -> None:
@@ -89,7 +88,8 @@ class Vision:
 
         from .torch_vision_model import Shape, network
 
-        self.given, self.device, self.examples, self.digest = given, device, len(images.train), images.digest
+        super().__init__(given, len(images.train), images.digest)
+        self.device = device
         _, height, width, channels = images.train.shape
         sizes = (channels, height, width, images.classes, given.width, given.depth, given.heads)
         shape = Shape(given.arch, *sizes, given.patch_size, given.stem_stride, given.dropout)
@@ -109,7 +109,7 @@ class Vision:
         self.spread = torch.where(spread > 0, spread, 1.0)  # a channel that is the same everywhere stays at 0
         self.augmentation = Augmentation(given.shift, given.flip == "on", given.cutout, given.mixup)
 
-    def batch(self, picked: "np.ndarray[Any, Any]", random: "np.random.Generator") -> tuple["torch.Tensor", ...]:
+    def rows(self, picked: "np.ndarray[Any, Any]", random: "np.random.Generator") -> tuple["torch.Tensor", ...]:
         """Normalized, augmented images (n, c, h, w) and the probability of each class (n, classes)."""
         import torch
 
@@ -142,13 +142,11 @@ class Vision:
 def main(argv: list[str] | None = None) -> int:
     """Exit code: 0, 3 where training diverged, 143 where it was asked to end (and has kept its state)."""
     given = arguments(argv)
-    try:
+    with told(parser()):
         images = read(given.data, given.image_size, given.validation_share, given.data_seed)
         sizes = f"{len(images.train)} to train on, {len(images.validation)} to measure on, {images.classes} classes"
         print(f"images: {images.origin}, {sizes}", flush=True)
         return go(given, lambda device: Vision(given, images, device))
-    except TrainingError as error:
-        parser().error(str(error))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .torch_loop import TrainingError
+from .torch_errors import TrainingError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +71,8 @@ def read(path: str | None, image_size: int | None, validation_share: float, data
             f"{origin} trains on {train.shape[1:]} and measures on {validation.shape[1:]}; make them one size"
         )
     classes = int(train_labels.max()) + 1
+    if len(np.unique(train_labels)) < 2:
+        raise TrainingError(f"all images to train on in {origin} are of one class; there is nothing to tell apart")
     if int(validation_labels.max()) >= classes:
         raise TrainingError(f"{origin} has a class to measure, {int(validation_labels.max())}, that is not trained on")
     return Images(origin, classes, train, train_labels, validation, validation_labels)
@@ -78,16 +80,17 @@ def read(path: str | None, image_size: int | None, validation_share: float, data
 
 def _archive(path: str) -> list[tuple["Array", "Array"]]:
     import zipfile
+    import zlib
 
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             names = [("images", "labels")]
             if "val_images" in file:
                 names.append(("val_images", "val_labels"))
             return [(file[images], file[labels]) for images, labels in names]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise TrainingError(f"--data {path} cannot be read: {error}; it needs the arrays images and labels") from None
 
 
@@ -102,6 +105,8 @@ def _folder(path: Path, size: int | None) -> list[tuple["Array", "Array"]]:
         ) from None
     if size is None:
         raise TrainingError("a folder of images needs --image-size, the side in pixels that all are brought to")
+    if not path.is_dir():
+        raise TrainingError(f"--data {path} is neither a folder nor a .npz archive that is there")
     parts = [path / "train", path / "val"] if (path / "train").is_dir() and (path / "val").is_dir() else [path]
     names = sorted({folder.name for part in parts for folder in part.glob("*/")})
     found = []
@@ -112,7 +117,7 @@ def _folder(path: Path, size: int | None) -> list[tuple["Array", "Array"]]:
                 try:
                     with Image.open(file) as image:
                         pixels.append(np.asarray(_square(image.convert("RGB"), size)))
-                except OSError as error:
+                except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
                     raise TrainingError(f"the image {file} cannot be read: {error}") from None
                 labels.append(label)
         if not pixels:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .torch_loop import TrainingError
+from .torch_errors import ConflictError
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def network(shape: Shape) -> nn.Module:
     """The network, from (n, channels, height, width) to (n, classes).
 
     Raises:
-        TrainingError: the images cannot be cut into patches of that size.
+        ConflictError: the images cannot be cut into patches of that size.
     """
     return ResNet(shape) if shape.arch == "resnet" else VisionTransformer(shape)
 
@@ -98,7 +98,7 @@ class VisionTransformer(nn.Module):
         super().__init__()
         side, size = shape.patch_size, shape.model_width
         if shape.height % side or shape.width % side:
-            raise TrainingError(f"images of {shape.height}x{shape.width} are not whole patches of --patch-size {side}")
+            raise ConflictError(f"images of {shape.height}x{shape.width} are not whole patches of --patch-size {side}")
         self.embed = nn.Conv2d(shape.channels, size, side, side)
         self.places = nn.Parameter(torch.empty(1, (shape.height // side) * (shape.width // side), size))
         # As large as an embedded patch at the start (0.58): with 0.02 the digits are learned far more slowly.
