@@ -1,13 +1,17 @@
 """The chance of success: labels, memory telemetry, one class only, what does not count."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from tunewright.acquisition import suggest
 from tunewright.card import TaskCard
 from tunewright.space import Choice, Float, Int, Space
-from tunewright.surrogate_success import fit_success, teaches
+from tunewright.surrogate import fit
+from tunewright.surrogate_success import EVEN, Success, fit_success, teaches
 from tunewright.trial import Trial
 from tunewright_tools.base import Outcome, Telemetry
 
@@ -154,3 +158,90 @@ def test_conditions_and_constant_features_do_no_harm() -> None:
     p = fit_success(card, trials).p([{"a": "x"}, {"a": "y", "b": 0.3}])
     assert np.isfinite(p).all()
     assert p[0] > 0.4
+
+
+def _chosen(number: int, config: dict[str, object], status: str) -> Trial:
+    trial = _trial(number, config, status, None if status == "done" else "config")
+    return replace(trial, source="surrogate")
+
+
+def test_the_required_chance_rises_with_the_surrogates_own_failures_alone() -> None:
+    configs = SPACE.sample(30, seed=0)
+    ends = ["diverged" if c["lr"] > 0.03 else "done" for c in configs]
+    assert ends.count("diverged") >= 4
+    drawn = [
+        _trial(i, c, end, None if end == "done" else "config")
+        for i, (c, end) in enumerate(zip(configs, ends, strict=True))
+    ]
+    assert fit_success(CARD, drawn).required == EVEN
+    chosen = [_chosen(i, c, end) for i, (c, end) in enumerate(zip(configs, ends, strict=True))]
+    required = fit_success(CARD, chosen).required
+    assert required > 0.85
+    good = [_chosen(40 + i, {**c, "lr": 1e-4}, "done") for i, c in enumerate(SPACE.sample(30, seed=1))]
+    assert EVEN < fit_success(CARD, [*chosen, *good]).required < required
+
+
+def test_no_more_is_required_than_the_surest_success_had() -> None:
+    always = {**GOOD, "lr": 0.5}
+    trials = [_chosen(0, always, "done"), *(_chosen(i, {**always, "batch": i}, "diverged") for i in range(1, 20))]
+    model = fit_success(CARD, trials)
+    assert model.required == pytest.approx(model.p([always])[0])
+    assert model.required < 0.9
+
+
+def test_nothing_seen_failing_weighs_as_the_chance_alone() -> None:
+    model = fit_success(CARD, [_chosen(i, c, "done") for i, c in enumerate(SPACE.sample(20, seed=0))])
+    p = np.array([1e-3, 0.2, 0.5, 0.9])
+    assert (model.aversion(p) == np.log(np.minimum(p / 0.5, 1.0))).all()
+    assert model.required == EVEN
+
+
+def test_below_the_required_chance_no_gain_pays() -> None:
+    model = Success(fit_success(CARD, []).features, 30, 5, required=0.9)
+    less, enough, more = model.aversion(np.array([0.6, 0.9, 0.99]))
+    assert enough == pytest.approx(0, abs=1e-9)
+    assert more == 0
+    assert less < -30
+
+
+def test_timeouts_alone_tell_no_run_time() -> None:
+    late = [_trial(i, c, "timeout", "config", seconds=60.0) for i, c in enumerate(SPACE.sample(6, seed=0))]
+    model = fit_success(CARD, late)
+    assert model.time is None
+    assert np.exp(model.log_seconds([GOOD])[0]) == pytest.approx([60.0])
+
+
+def _loss(c: dict[str, object]) -> float:
+    return -0.5 * math.log10(float(c["lr"])) + (math.log2(float(c["batch"])) - 4) ** 2 / 4  # type: ignore[arg-type]
+
+
+def _with_values(edge: float) -> list[Trial]:
+    """Better the higher the learning rate, up to an edge beyond which runs diverge; best with a batch of 16."""
+    made = []
+    for i, c in enumerate(SPACE.sample(24, seed=0)):
+        trial = _chosen(i, c, "done" if c["lr"] < edge else "diverged")
+        if trial.done:
+            trial = replace(trial, outcome=Outcome("done", {"loss": _loss(c)}))
+        made.append(trial)
+    return made
+
+
+def test_while_nothing_failed_the_acquisition_is_as_ever_to_the_last_bit() -> None:
+    surrogate = fit(CARD, _with_values(2.0), seed=0)
+    assert surrogate is not None
+    at = SPACE.sample(30, seed=1)
+    gain = surrogate.log_gain(torch.as_tensor(surrogate.encoding.encode(at))).detach().numpy()
+    p = surrogate.p_success(at)
+    assert (surrogate.log_acquisition(at) == gain + np.log(p) + np.log(np.minimum(p / 0.5, 1.0))).all()
+
+
+def test_the_next_point_has_the_required_chance_though_more_is_promised_beyond_the_edge() -> None:
+    trials = _with_values(0.01)
+    surrogate = fit(CARD, trials, seed=0)
+    assert surrogate is not None
+    assert surrogate.success.required > 0.8
+    (chosen,) = suggest(surrogate, CARD, trials, seed=0)
+    assert surrogate.p_success([chosen.config])[0] > 0.85
+    assert surrogate.log_gain(torch.as_tensor(surrogate.encoding.encode([{**chosen.config, "lr": 0.3}]))) > (
+        surrogate.log_gain(torch.as_tensor(surrogate.encoding.encode([chosen.config])))
+    )
