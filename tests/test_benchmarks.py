@@ -253,7 +253,10 @@ def test_an_unknown_advisor_is_named_with_what_there_is(name, played):
 # -- the methods -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["tpe+other", "tpe+", "tunewright", "tunewright:oracle", "ax", "gp:silent", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["tpe+other", "tpe+", "tunewright", "tunewright:oracle", "ax", "gp:silent", ""],
+)
 def test_an_unknown_method_is_refused(name):
     with pytest.raises(ValueError, match=r"is no (method|advisor); there are"):
         methods.check(name)
@@ -434,6 +437,36 @@ def test_a_table_counts_the_shared_runs_only():
     assert "| ours | +0.000 [+0.000, +0.000] | -0.200 [-0.200, -0.200] |" in text
     assert "Runs not counted: ours 1." in text
     assert "nothing can be compared" in table.table({"ours": full, "theirs": {}}, None, {})
+
+
+def test_a_played_models_own_seeds_are_one_run_of_their_pair():
+    assert methods.with_model_seeds("tunewright:noisy-0.5", 2) == ["tunewright:noisy-0.5", "tunewright:noisy-0.5@1"]
+    assert methods.with_model_seeds("tunewright:silent", 2) == ["tunewright:silent"]
+    scores = {"tunewright:noisy-0.5": 0.9, "tunewright:noisy-0.5@1": 0.7, "tpe": 0.8}
+    notes = {"turns": ["user", "llm"], "sources": ["user", "surrogate"]}
+    made = [
+        runs.Run(runs.Key("wine/SVM", m, 100, 5, "1"), [], [s] * 5, [0.1], notes if ":" in m else {})
+        for m, s in scores.items()
+    ]
+    found = table.curves(made)
+    assert set(found) == {"tunewright:noisy-0.5", "tpe"}
+    assert found["tunewright:noisy-0.5"]["wine/SVM", 100] == pytest.approx(found["tpe"]["wine/SVM", 100])
+    assert "| tunewright:noisy-0.5 | 2 | 50% | 0% | 0.0 |" in table.model_turns(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("tunewright:misleading@x", "1 or more"),
+        ("tunewright:misleading@0", "1 or more"),
+        ("tunewright:noisy-0.5@", "1 or more"),
+        ("tunewright:silent@1", "that draws"),
+        ("gp@1", "that draws"),
+    ],
+)
+def test_only_a_played_model_that_draws_has_a_seed_of_its_own(name, words):
+    with pytest.raises(ValueError, match=words):
+        methods.check(name)
 
 
 def test_recorded_curves_are_read():

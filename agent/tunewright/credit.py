@@ -4,12 +4,14 @@
 | --- | --- |
 | d | improvement of a trial over the incumbent at its time, on the minimised scale; 0 when it failed or was no better |
 | s | spread of the good values so far: lower quartile minus the best (bad configurations do not stretch it) |
+| | of several metrics d is the hypervolume by which the trial lets the front grow, and s the front's before |
 | r | reward of a turn: 0 when d <= TINY * s, else 1/2 + 1/2 min(1, log2(1 + d / s)) |
 | w | weight of a turn: GAMMA to the number of trials since |
 | a, b | Beta parameters of a source: its PRIOR plus the sums of w r and of w (1 - r) over its turns |
 
-A turn is drawn by Thompson sampling (Thompson 1933) over Beta(a, b); with chance FLOOR for each source that is not
-the surrogate the turn goes to that source, so that a model that turns good late wins its turns back.
+A turn is drawn by Thompson sampling (Thompson 1933) over Beta(a, b); with a chance FLOOR of its own the turn goes to
+the model, or to its prior, so that a model that turns good late wins its turns back. A turn of the model whose
+proposals the guard refuses costs a call, not a trial: the surrogate's point runs.
 """
 
 import math
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 GAMMA = 0.9
-FLOOR = 0.1
+FLOOR: dict[Source, float] = {"llm": 0.2, "prior": 0.1}
 TINY = 1e-3
 PRIOR: dict[Source, tuple[float, float]] = {"surrogate": (2.0, 2.0)}
 _OTHERS = (1.0, 2.0)
+FIRST = 2
+"""Zero-shot trials after which a start is called bad."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,7 @@ class Score:
 
 def rewards(card: TaskCard, trials: Sequence[Trial]) -> dict[int, float]:
     """Reward in [0, 1] of each finished trial, by number; in the order of the numbers."""
-    losses: list[float] = []
-    best = math.inf
+    before: list[list[float]] = []
     out: dict[int, float] = {}
     for t in sorted(trials, key=lambda t: t.number):
         if t.running or t.status in ("lost", "cancelled"):
@@ -49,18 +52,30 @@ def rewards(card: TaskCard, trials: Sequence[Trial]) -> dict[int, float]:
         out[t.number] = 0.0
         if not t.done or t.outcome is None or not card.feasible(t.outcome.metrics):
             continue
-        loss = card.primary.loss(t.outcome.metrics[card.primary.name])
-        if math.isfinite(best):
-            out[t.number] = _reward(best - loss, losses)
-        best = min(best, loss)
-        losses.append(loss)
+        losses = [m.loss(t.outcome.metrics[m.name]) for m in card.metrics]
+        if before:
+            out[t.number] = _reward(*_gain(before, losses))
+        before.append(losses)
     return out
 
 
-def _reward(gain: float, losses: Sequence[float]) -> float:
+def _gain(before: Sequence[Sequence[float]], losses: Sequence[float]) -> tuple[float, float]:
+    """The d and s of a trial with these losses."""
+    if len(losses) > 1:
+        import numpy as np
+
+        from tunewright.hypervolume import growth
+
+        return growth(np.array(before), np.array(losses))
     from statistics import quantiles
 
-    spread = quantiles(losses, n=4, method="inclusive")[0] - min(losses) if len(losses) > 1 else 0.0
+    values = [loss for (loss,) in before]
+    best = min(values)
+    spread = quantiles(values, n=4, method="inclusive")[0] - best if len(values) > 1 else 0.0
+    return best - losses[0], spread
+
+
+def _reward(gain: float, spread: float) -> float:
     if gain <= TINY * spread or gain <= 0:
         return 0.0
     return 0.5 + 0.5 * min(1.0, math.log2(1 + gain / spread)) if spread > 0 else 1.0
@@ -90,9 +105,35 @@ def next_turn(card: TaskCard, trials: Sequence[Trial], sources: Sequence[Source]
         sources: those that can propose now; "surrogate" is among them.
         rng: keyed by seed and trial number, so that the same record gives the same turn.
     """
-    guests = [s for s in sources if s != "surrogate"]
     u = rng.random()
-    if u < FLOOR * len(guests):
-        return guests[int(u / FLOOR)]
+    for guest in (s for s in sources if s != "surrogate"):
+        u -= FLOOR[guest]
+        if u < 0:
+            return guest
     drawn = {s: rng.beta(score.a, score.b) for s, score in scores(card, trials, sources).items()}
     return max(drawn, key=lambda s: drawn[s])
+
+
+def bad_start(card: TaskCard, trials: Sequence[Trial]) -> bool:
+    """Whether the model's first trials all failed or were, by no metric, better than the median of what others found.
+
+    The best of earlier studies do not count: they are picked, and a model need not beat them at once.
+    Then its zero-shot turns end and the prior that it stated with them is left aside: what it says with results in
+    view still gets its turns.
+    """
+    from statistics import median
+
+    ended = [t for t in trials if not t.running and t.status not in ("lost", "cancelled")]
+    first = sorted((t for t in ended if t.source == "llm"), key=lambda t: t.number)[:FIRST]
+    others = [losses for t in ended if t.source not in ("llm", "earlier") and (losses := _losses(card, t))]
+    if len(first) < FIRST or not others:
+        return False
+    middle = [median(column) for column in zip(*others, strict=True)]
+    return not any(a < b for t in first for a, b in zip(_losses(card, t), middle, strict=False))
+
+
+def _losses(card: TaskCard, trial: Trial) -> list[float]:
+    """The loss by each metric; empty when the trial has none that counts."""
+    if not trial.done or trial.outcome is None or not card.feasible(trial.outcome.metrics):
+        return []
+    return [m.loss(trial.outcome.metrics[m.name]) for m in card.metrics]

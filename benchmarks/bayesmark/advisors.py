@@ -230,7 +230,7 @@ def advisor(name: str, task: Task, truth: Truth | None, seed: int) -> Advisor:
 
 def needs_truth(name: str) -> bool:
     """Whether an advisor looks at the truth table."""
-    return name not in ("none", "silent", "recorded")
+    return name not in ("none", "local", "silent", "recorded")
 
 
 def _share(text: str) -> float | None:

@@ -7,7 +7,9 @@
 | `PEER+textbook` | the same, after five points of Tunewright's textbook, drawn with the run's seed |
 | `tunewright:none` | Tunewright without a model, after the five shared initial points |
 | `tunewright:ADVISOR` | Tunewright with a played model (see `advisors.py`), after the five shared initial points |
+| `tunewright:local` | Tunewright with the small model of `tunewright setup-local`, after the same points |
 | `tunewright:recorded` | Tunewright with the recorded model alone, no shared points: trials 1 to 5 are its reply's |
+| `tunewright:ADVISOR@K` | the same with another seed of the played model's own (K = 1, 2, ...); tables average over K |
 | `llambo-recorded`, `smac-recorded`, ... | a curve published or measured before; read, not run |
 """
 
@@ -26,6 +28,9 @@ from benchmarks.bayesmark.truth import Truth
 
 from tunewright_tools.base import Config
 
+_NO_ADVISOR = {"none": None, "local": "local"}
+"""Models that are not played, as a `Tuner` takes them."""
+_OTHER_SEEDS = 1_000_000
 _ROOT = Path(__file__).parents[2]
 _OURS = "tunewright"
 
@@ -35,7 +40,7 @@ class Tunewright:
 
     Args:
         task: gives the card.
-        model: a `Chat`, or None for the surrogate alone.
+        model: a `Chat`, a model's name, or None for the surrogate alone.
         design: configurations enqueued before the first ask.
         seed: of the study.
         trials: as stated on the card.
@@ -81,15 +86,17 @@ class Tunewright:
 def check(method: str) -> None:
     """Raise ValueError, with what there is, when no method has this name."""
     head, advisor, initial = _parts(method)
+    if _model_seed(method) and not (head == _OURS and advisors.needs_truth(advisor)):
+        raise ValueError(f"{method!r}: only a played model that draws has a seed of its own")
     if method in data.RECORDED or (head in PEERS and not advisor):
         return
     if head == _OURS and advisor and not initial:
-        if advisor != "none":
+        if advisor not in _NO_ADVISOR:
             advisors.advisor(advisor, _ANY_TASK, None, 0)
         return
     raise ValueError(
-        f"{method!r} is no method; there are {', '.join(PEERS)} (each also with +recorded or +textbook), {_OURS}:none, "
-        f"{', '.join(f'{_OURS}:{a}' for a in advisors.NAMES)} and {', '.join(data.RECORDED)}"
+        f"{method!r} is no method; there are {', '.join(PEERS)} (each also with +recorded or +textbook), "
+        f"{', '.join(f'{_OURS}:{a}' for a in (*_NO_ADVISOR, *advisors.NAMES))} and {', '.join(data.RECORDED)}"
     )
 
 
@@ -102,7 +109,8 @@ def searcher(method: str, task: Task, seed: int, trials: int, truth: Truth | Non
     head, advisor, initial = _parts(method)
     if head != _OURS:
         return PEERS[head](task, _INITIAL[initial](task, seed), seed)
-    model = None if advisor == "none" else advisors.advisor(advisor, task, truth, seed)
+    own_seed = seed + _OTHER_SEEDS * _model_seed(method)
+    model = _NO_ADVISOR[advisor] if advisor in _NO_ADVISOR else advisors.advisor(advisor, task, truth, own_seed)
     return Tunewright(task, model, () if advisor == "recorded" else data.design(task, seed), seed, trials)
 
 
@@ -162,9 +170,29 @@ _INITIAL: dict[str, Callable[[Task, int], list[Config]]] = {
 """Where a peer's initial points are from."""
 
 
+def with_model_seeds(method: str, count: int) -> list[str]:
+    """The method with `count` seeds of its played model, or alone where that model draws nothing."""
+    head, advisor, _ = _parts(method)
+    drawn = head == _OURS and advisors.needs_truth(advisor) and "@" not in method
+    return [method, *(f"{method}@{k}" for k in range(1, count))] if drawn else [method]
+
+
+def without_model_seed(method: str) -> str:
+    """The method's name without `@K`."""
+    return method.partition("@")[0]
+
+
+def _model_seed(method: str) -> int:
+    """K of `@K`, or 0. Raises ValueError when K is no whole number from 1."""
+    _, at, text = method.partition("@")
+    if at and not (text.isdecimal() and int(text) > 0):
+        raise ValueError(f"{method!r}: after the @ stands a seed of the played model, 1 or more")
+    return int(text) if at else 0
+
+
 def _parts(method: str) -> tuple[str, str, str]:
     """(peer or `tunewright`, advisor, a key of `_INITIAL`); empty ones when it is no such name."""
-    head, plus, initial = method.partition("+")
+    head, plus, initial = without_model_seed(method).partition("+")
     name, _, advisor = head.partition(":")
     return (name, advisor, initial) if bool(plus) == bool(initial) and initial in _INITIAL else ("", "", "")
 

@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         "--methods", nargs="+", default=list(_DEFAULT_METHODS), help="see benchmarks/bayesmark/methods.py"
     )
     parser.add_argument("--trials", type=int, default=25, help="of each run, initial points included")
+    parser.add_argument("--model-seeds", type=int, default=1, help="of played models that draw; tables take their mean")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--against", help="method that the others are compared with (default: the last one)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the records")
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     tasks = select(args.tasks)
-    to_run = [m for m in args.methods if m not in data.RECORDED]
+    to_run = [v for m in args.methods if m not in data.RECORDED for v in methods.with_model_seeds(m, args.model_seeds)]
     if args.only_truth:
         _in_processes(args.jobs, [partial(_measure_truth, args.results, t) for t in tasks])
         return 0
@@ -105,10 +106,11 @@ def _code(method: str, args: argparse.Namespace) -> str:
 def report(args: argparse.Namespace, tasks: Sequence[Task], on_record: dict[runs.Key, runs.Run]) -> str:
     """The tables of what was asked for, from what is on record; the latest code of each method counts."""
     names = {t.name for t in tasks}
+    variants = {v for m in args.methods for v in methods.with_model_seeds(m, args.model_seeds)}
     wanted = [
         r
         for k, r in on_record.items()
-        if k.task in names and k.seed in args.seeds and k.trials == args.trials and k.method in args.methods
+        if k.task in names and k.seed in args.seeds and k.trials == args.trials and k.method in variants
     ]
     if args.code:
         wanted = [r for r in wanted if r.key.code == _code(r.key.method, args)]
@@ -121,10 +123,14 @@ def report(args: argparse.Namespace, tasks: Sequence[Task], on_record: dict[runs
     if absent:
         return f"Nothing is on record for {', '.join(absent)}."
     seconds = {
-        m: median(s for r in wanted if r.key.method == m for s in r.seconds) for m in found if m not in data.RECORDED
+        m: median(s for r in wanted if methods.without_model_seed(r.key.method) == m for s in r.seconds)
+        for m in found
+        if m not in data.RECORDED
     }
-    codes = sorted({f"{r.key.method} {r.key.code}" for r in wanted if r.key.code != "1"})
+    codes = sorted({f"{methods.without_model_seed(r.key.method)} {r.key.code}" for r in wanted if r.key.code != "1"})
     text = table.table(found, args.against or args.methods[-1], seconds)
+    if any("turns" in r.notes for r in wanted):
+        text += f"\n\n{table.model_turns(wanted)}"
     return f"{text}\n\n{args.trials} trials a run. Code: {', '.join(codes)}."
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from benchmarks.bayesmark import data
+from benchmarks.bayesmark.methods import without_model_seed
 from benchmarks.bayesmark.runs import Run
 from benchmarks.bayesmark.tasks import TASKS, Task
 from numpy.typing import NDArray
@@ -37,11 +38,36 @@ def curve(task: Task, scores: Sequence[float | None], at: Sequence[int] = data.C
 
 
 def curves(runs: Iterable[Run]) -> dict[str, dict[Pair, Curve]]:
-    """Method -> (task, seed) -> regret; of runs that differ in nothing but the code, the latest."""
-    found: dict[str, dict[Pair, Curve]] = defaultdict(dict)
+    """Method -> (task, seed) -> regret; of runs that differ in nothing but the code, the latest.
+
+    A played model's own seeds count as one run of their pair: their mean.
+    """
+    found: dict[str, dict[Pair, dict[str, Curve]]] = defaultdict(lambda: defaultdict(dict))
     for r in runs:
-        found[r.key.method][r.key.task, r.key.seed] = curve(TASKS[r.key.task], r.scores)
-    return found
+        pair = r.key.task, r.key.seed
+        found[without_model_seed(r.key.method)][pair][r.key.method] = curve(TASKS[r.key.task], r.scores)
+    return {m: {pair: _mean(list(own.values())) for pair, own in by_pair.items()} for m, by_pair in found.items()}
+
+
+def _mean(several: Sequence[Curve]) -> Curve:
+    return {t: float(np.mean([c[t] for c in several])) for t in several[0] if all(t in c for c in several)}
+
+
+def model_turns(runs: Iterable[Run], last: int = 10) -> str:
+    """Markdown: of the last trials of a run, the share that was the model's turn, and that its proposal ran."""
+    shares: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    for r in runs:
+        if "turns" in r.notes:
+            counted = [[s == "llm" for s in r.notes[kind]] for kind in ("turns", "sources")]
+            shares[without_model_seed(r.key.method)].append(
+                (float(np.mean(counted[0][-last:])), float(np.mean(counted[1][-last:])), float(sum(counted[1])))
+            )
+    lines = [row(["method", "runs", f"its turns, last {last}", f"its proposals that ran, last {last}", "ran in all"])]
+    lines.append(row(["---"] * 5))
+    for method, found in shares.items():
+        turns, ran, whole = np.mean(found, axis=0)
+        lines.append(row([method, str(len(found)), f"{turns:.0%}", f"{ran:.0%}", f"{whole:.1f}"]))
+    return "\n".join(lines)
 
 
 def recorded(method: str, pairs: Iterable[Pair]) -> dict[Pair, Curve]:
