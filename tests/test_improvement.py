@@ -38,3 +38,10 @@ def test_log_expected_improvement_has_a_gradient_everywhere() -> None:
 )
 def test_the_margin_grows_with_trials_that_gain_nothing(z: list[float], expected: float) -> None:
     assert margin(np.array(z)) == pytest.approx(expected)
+
+
+def test_trials_that_did_not_know_the_best_do_not_raise_the_margin() -> None:
+    z = np.array([0.0, *[1.0] * 7])
+    assert margin(z) == pytest.approx(0.1)
+    assert margin(z, unaware=7) == margin(z[:1]) == 0.0
+    assert margin(z, unaware=2) == pytest.approx(0.06)

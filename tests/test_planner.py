@@ -1,3 +1,5 @@
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from tunewright.planner import INITIAL, INITIAL_SMALL, WARM, WARM_SMALL
 from tunewright.report import earlier_lines, report
 from tunewright.space import Float, Space
 from tunewright.starting import EARLIER, TEXTBOOK
+from tunewright_tools.base import Outcome
 
 
 def sources(folder: Path, model: Any, trials: int, **changes: Any) -> list[tuple[str, str]]:
@@ -175,3 +178,71 @@ def test_a_study_of_ours_starts_another(tmp_path: Path) -> None:
     with Tuner(card(), None, storage, folder=tmp_path, earlier=[f"sqlite:///{tmp_path}/old.db"]) as tuner:
         trials = tuner.run(objective, trials=2).trials
     assert trials[1].config == min((t.config for t in read(old.study, card()).trials[1:]), key=objective)
+
+
+# -- several workers ---------------------------------------------------------------------------------------------------
+
+
+def first_points(folder: Path, workers: int, n: int, **changes: Any) -> list[Any]:
+    """The first n trials, all of them running at once."""
+    with Tuner(card(**changes), None, f"sqlite:///{folder}/study.db", 3, folder=folder, workers=workers) as tuner:
+        return tuner.ask(n)
+
+
+def test_points_that_run_for_want_of_results_keep_half_of_the_default(tmp_path: Path) -> None:
+    trials = first_points(tmp_path, 12, 12)
+    assert [t.source for t in trials] == ["default", *["sobol"] * 11]
+    sequence = card().space.sample(200, 3)
+    assert [t.config for t in trials[1:INITIAL]] == sequence[: INITIAL - 1]
+    later = [t.config for t in trials[INITIAL:]]
+    assert len({card().space.key(t.config) for t in trials}) == 12
+    values = {name: {c.get(name) for c in sequence} | {value} for name, value in card().space.default().items()}
+    assert all(c[name] in values[name] for c in later for name in values)
+    kept = [c[name] == value for c in later for name, value in card().space.default().items()]
+    assert 0.25 < sum(kept) / len(kept) < 0.9
+    assert not all(c in sequence for c in later)
+
+
+def test_halfway_points_fulfil_the_relations(tmp_path: Path) -> None:
+    tight = Space(Float("a", 0.0, 1.0, default=0.1), Float("b", 0.0, 1.0, default=0.2), relations=["a <= b"])
+    assert all(t.config["a"] <= t.config["b"] for t in first_points(tmp_path, 14, 14, space=tight))
+
+
+def test_one_worker_goes_on_through_the_sequence_when_every_run_fails(tmp_path: Path) -> None:
+    with Tuner(card(), None, f"sqlite:///{tmp_path}/study.db", 3, folder=tmp_path) as tuner:
+        configs = []
+        for _ in range(INITIAL + 4):
+            trial = tuner.ask()
+            configs.append(trial.config)
+            tuner.tell(trial, Outcome("diverged", fault="config"))
+    assert configs == [card().space.default(), *card().space.sample(64, 3)[: INITIAL + 3]]
+
+
+def test_a_session_that_goes_on_starts_the_same_points(tmp_path: Path) -> None:
+    for name in ("whole", "broken"):
+        (tmp_path / name).mkdir()
+    whole = first_points(tmp_path / "whole", 8, 8)
+    first, then = first_points(tmp_path / "broken", 8, 6), first_points(tmp_path / "broken", 8, 2)
+    assert [t.config for t in [*first, *then]] == [t.config for t in whole]
+
+
+def test_half_of_the_workers_wait_for_the_first_reply(tmp_path: Path) -> None:
+    may_answer = threading.Event()
+
+    def slow(request: Any) -> Any:
+        assert may_answer.wait(60)
+        return answers(request)
+
+    started: list[str] = []
+    model = Scripted([slow], repeat_last=True)
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, workers=4) as tuner:
+        asking = threading.Thread(target=lambda: [started.append(tuner.ask().source) for _ in range(4)])
+        asking.start()
+        until = time.monotonic() + 60
+        while len(started) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        asking.join(1)  # a third that did not wait would be there by now
+        assert started == ["default", "textbook"]
+        may_answer.set()
+        asking.join(60)
+    assert started[2:] == ["llm", "llm"]

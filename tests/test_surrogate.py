@@ -4,6 +4,7 @@ import json
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,13 @@ def test_running_trials_lower_what_is_expected_beside_them() -> None:
     assert free.with_pending([]) is free
 
 
+def test_trials_started_before_the_best_had_ended_are_no_sign_that_nothing_gains() -> None:
+    one_by_one = sorted(_trials(12), key=lambda t: t.outcome.metrics["loss"] if t.outcome else 0.0)
+    one_by_one = [replace(t, number=i, started=10.0 * i, finished=10.0 * i + 10) for i, t in enumerate(one_by_one)]
+    at_once = [replace(t, started=0.0) for t in one_by_one]
+    assert (_fit(at_once).log_acquisition(AT) > _fit(one_by_one).log_acquisition(AT)).all()
+
+
 def test_the_mean_finds_the_better_half() -> None:
     mean, _ = _fit(_trials(30)).standardised(AT)
     truth = np.array([_loss(c) for c in AT])
@@ -221,6 +229,29 @@ def test_two_metrics_are_weighed_anew_at_each_trial() -> None:
     other = fit(card, trials, seed=1)
     assert other is not None
     assert not np.array_equal(surrogate.standardised(AT)[0], other.standardised(AT)[0])
+
+
+def test_two_metrics_under_a_constraint() -> None:
+    metrics = [{"name": "loss", "direction": "minimize"}, {"name": "speed", "direction": "maximize"}]
+    trials = [
+        _done(i, c, loss=_loss(c) + 1 / c["n"], speed=-float(c["n"]), latency=10.0 * c["n"])
+        for i, c in enumerate(SPACE.sample(30, 0))
+    ]
+    for seed in range(2):  # two draws of the weights
+        free = fit(_card(metrics=metrics), trials, seed=seed)
+        bounded = fit(_card(metrics=metrics, constraints=["latency <= 40"]), trials, seed=seed)
+        assert free is not None
+        assert bounded is not None
+        assert bounded.incumbent.config["n"] <= 4
+        inside, outside = [{**c, "n": 2} for c in AT[:6]], [{**c, "n": 9} for c in AT[:6]]
+        lowered = free.log_acquisition(outside) - bounded.log_acquisition(outside)
+        assert lowered.min() > 3 + np.median(free.log_acquisition(inside) - bounded.log_acquisition(inside))
+    slow = [t for t in trials if t.config["n"] > 4]
+    none = fit(_card(metrics=metrics, constraints=["latency <= 40"]), slow, seed=0)
+    assert none is not None
+    assert none.expected_gain(AT[0]) == math.inf
+    nearer, farther = none.log_acquisition([{**AT[0], "n": 4}, {**AT[0], "n": 9}])
+    assert nearer > farther + 1
 
 
 def test_run_time_counts_only_where_hours_are_limited() -> None:

@@ -27,7 +27,7 @@ def log_expected_improvement(mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
     return torch.where(u > -1.0, plain, tail) + std.log()
 
 
-def margin(z: NDArray[np.float64]) -> float:
+def margin(z: NDArray[np.float64], unaware: int = 0) -> float:
     """How far below `best` a trial has to aim, in units of z: nothing while trials gain, more the longer none does.
 
     Where the model promises only crumbs around the best trial, or nothing but ties on a plateau, the margin makes what
@@ -35,8 +35,10 @@ def margin(z: NDArray[np.float64]) -> float:
 
     Args:
         z: values of the feasible trials in the order in which they were started, shape (n,).
+        unaware: how many of those after the best were started before it had ended: chosen without knowing it, they
+            do not show that nothing better is near.
     """
     if len(z) == 0:
         return 0.0
-    without = len(z) - 1 - int(np.argmin(z))
+    without = len(z) - 1 - int(np.argmin(z)) - unaware
     return min(_STEP * max(without - _PATIENCE, 0), _MOST)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tunewright.brief import BEST, FEW, Brief, FateBrief, brief
 from tunewright.card import TaskCard
-from tunewright.credit import next_turn
+from tunewright.credit import bad_start, next_turn
 from tunewright.earlier import recorded, refitted
 from tunewright.guard import Guard
 from tunewright.ledger import Call
@@ -42,12 +42,14 @@ INITIAL = 5
 """Trials before the surrogate chooses; without a model they are quasi-random."""
 INITIAL_SMALL = 6
 """The same with a small model: half of them are quasi-random."""
-PER_CALL = 3
+PER_CALL = 5
 """Configurations that a later call asks for; the surrogate picks among them."""
 FEWEST_FOR_NO_GAIN = 10
 """Values needed before "no gain expected" is believed."""
+_FROM_DEFAULT = 0.5
+"""Share of its parameters that a point beyond the first few takes from the default, with several workers."""
 _PRIOR_DRAWS = 256
-_PURPOSES = {"turn": 1, "prior": 2, "fit": 3, "suggest": 4, "earlier": 5}
+_PURPOSES = {"turn": 1, "prior": 2, "fit": 3, "suggest": 4, "earlier": 5, "halfway": 6}
 
 
 class NothingLeft(Exception):  # noqa: N818 (an end, no error)
@@ -146,8 +148,8 @@ class Planner:
             return "textbook" if left and self._by_textbook(number) else "sobol"
         sources: list[Source] = ["surrogate"]
         sources += ["llm"] if model else []
-        sources += ["prior"] if self._prior() else []
         settled = [t for t in earlier if t.number < number - 1]
+        sources += ["prior"] if self._prior() and not bad_start(self.card, settled) else []
         return next_turn(self.card, settled, sources, self._rng(number, "turn"))
 
     @cached_property
@@ -168,7 +170,10 @@ class Planner:
         return np.random.default_rng([self.seed, number, _PURPOSES[purpose]])
 
     def _warming(self, trials: Sequence[Trial], number: int) -> bool:
-        return sum(t.turn == "llm" for t in trials if t.number < number) < self.warm
+        """Whether the model's zero-shot turns go on: not all are spent, and the first were no bad start."""
+        if sum(t.turn == "llm" for t in trials if t.number < number) >= self.warm:
+            return False
+        return not bad_start(self.card, [t for t in trials if t.number < number - 1])
 
     # -- asking the model ahead of its turn ----------------------------------------------------------------------
 
@@ -265,13 +270,10 @@ class Planner:
         if turn == "llm":
             proposals = self._llm_proposals(number, trials)
             if proposals is None:
-                turn = "surrogate"  # the reply is not there yet: no worker waits for it, and its turn is not spent
-            else:
-                decision, refused = self._first_accepted(
-                    view, proposals, "llm", ranked=not self._warming(trials, number)
-                )
-                if decision:
-                    return decision
+                return self._fallback(number, view)  # the reply is not there yet, and its turn is not spent
+            decision, refused = self._first_accepted(view, proposals, "llm", ranked=not self._warming(trials, number))
+            if decision:
+                return decision
         if turn == "prior" and view.surrogate:
             drawn = candidates(self.card.space, self._prior(), _PRIOR_DRAWS, self._rng(number, "prior"))
             decision, refused = self._first_accepted(view, [Proposal(c, "prior") for c in drawn], "prior", ranked=True)
@@ -296,9 +298,13 @@ class Planner:
         return Decision(Proposal(config, "default", why), config, Verdict(True), "default")
 
     def _llm_proposals(self, number: int, trials: Sequence[Trial]) -> list[Proposal] | None:
-        """The model's unspent proposals for this turn; None when its reply is still on the way."""
+        """The model's unspent proposals for this turn; None when its reply is still on the way.
+
+        With several workers half of them wait for the first reply, and the others start.
+        """
         self.prefetch(number)
-        if self.workers == 1 or self._warming(trials, number):
+        enough = sum(t.running for t in trials) >= self.workers // 2
+        if self.workers == 1 or (self._warming(trials, number) and enough):
             wait_for(list(self._asked.values()))
         for future in self._asked.values():
             if future.done():
@@ -356,9 +362,22 @@ class Planner:
         return None
 
     def _quasi_random(self, taken: Collection[str], why: str) -> Decision:
-        """The next untaken point of one Sobol sequence."""
-        for config in self.card.space.sample(64 + 2 * len(taken), self.seed):
-            if self.card.space.key(config) not in taken:
+        """The next untaken point of one Sobol sequence.
+
+        With several workers those beyond the first few, which run only because no result is there yet, take about half
+        of their parameters from the default: so much nearer to what runs, fewer fail, and the first values say more.
+        """
+        space = self.card.space
+        points = space.sample(64 + 2 * len(taken), self.seed)
+        if self.workers > 1 and len(taken) >= self._initial:
+            import numpy as np
+
+            units = space.to_unit(points)
+            kept = self._rng(0, "halfway").random(units.shape) < _FROM_DEFAULT
+            halfway = space.from_unit(np.where(kept, space.to_unit([space.default()]), units))
+            points = [*(c for c in halfway if space.fulfils(c)), *points]
+        for config in points:
+            if space.key(config) not in taken:
                 return Decision(Proposal(config, "sobol", why), config, Verdict(True), "sobol")
         raise _exhausted()
 

@@ -37,7 +37,6 @@ Configs = Sequence[Mapping[str, Any]]
 
 _RHO = 0.05
 """Weight of the sum in the augmented Chebyshev scalarisation (Knowles 2006, ParEGO, eq. 2)."""
-_EVEN = 0.5
 _CLEARLY_SLOWER = 0.35
 """Spread of log seconds from which on run time counts: some runs take half as long again as others."""
 
@@ -86,6 +85,7 @@ class Surrogate:
         n_done: int,
         fit_note: str = "",
         agreement: Mapping[str, float] | None = None,
+        unaware: int = 0,
     ) -> None:
         self.card = card
         self.encoding = encoding
@@ -105,7 +105,7 @@ class Surrogate:
         self._feasible = feasible
         self._pending: Fitted | Joined = value
         self._best = self._incumbent_of(value)
-        self._margin = margin(value.y.numpy()[feasible])
+        self._margin = margin(value.y.numpy()[feasible], unaware)
 
     def _incumbent_of(self, model: Fitted | Joined) -> Tensor | None:
         """`best`, shape (S,); None while no trial is feasible. Pending rows count at their posterior mean."""
@@ -194,8 +194,8 @@ class Surrogate:
         with torch.no_grad():
             total = self.log_gain(self._rows(configs)).numpy()
         p = self.p_success(configs)
-        # a failure costs a whole trial and teaches no value: what fails more often than not counts for less again
-        total = total + np.log(p) + np.log(np.minimum(p / _EVEN, 1.0))
+        # a failure costs a whole trial and teaches no value: below the required chance a run counts for less again
+        total = total + np.log(p) + self.success.aversion(p)
         return np.asarray(total - self._log_price(configs))
 
     def _log_price(self, configs: Configs) -> Array:
@@ -294,6 +294,7 @@ def fit(
             bounded.append(_Bounded(model, float(s.forward(np.zeros(1))[0])))
     feasible = np.array([card.feasible(row) for row in metrics] + [False] * len(stopped))
     notes += [m.note for m in (value, primary, *(b.model for b in bounded)) if m.note]
+    incumbent = _incumbent(card, done, metrics, target, feasible[: len(done)])
     surrogate = Surrogate(
         card,
         encoding,
@@ -303,10 +304,11 @@ def fit(
         scales[0],
         bounded,
         feasible,
-        _incumbent(card, done, metrics, target, feasible[: len(done)]),
+        incumbent,
         len(done),
         "; ".join(dict.fromkeys(notes)),
         agreement,
+        _unaware(incumbent, [t for t, kept in zip(done, feasible[: len(done)], strict=True) if kept]),
     )
     return surrogate.with_pending([t.config for t in trials if t.running])
 
@@ -339,6 +341,12 @@ def _warm(warm: Mapping[str, Any] | None, encoding: Encoding, notes: list[str]) 
         notes.append("hyperparameters of another space were left aside")
         return None
     return np.array(warm["theta"], dtype=float)
+
+
+def _unaware(best: Trial, feasible: Sequence[Trial]) -> int:
+    """How many trials were started after the best, but before it had ended."""
+    known = best.finished if best.finished is not None else -math.inf
+    return sum(t.number > best.number and t.started < known for t in feasible)
 
 
 def _incumbent(
