@@ -1,0 +1,80 @@
+"""The front, its volume and the boxes above it, against brute force and, where it is installed, BoTorch."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tunewright.hypervolume import boxes, contributions, on_front, reference, volume
+
+Array = NDArray[np.float64]
+
+
+def _covered(points: Array, P: Array) -> NDArray[np.bool_]:
+    """Which points some row of P equals or beats in every loss."""
+    return np.asarray((P[None, :, :] <= points[:, None, :]).all(-1).any(1))
+
+
+def _rows(k: int, m: int, seed: int, *, ties: bool = False) -> Array:
+    Y = np.random.default_rng(seed).random((k, m))
+    return np.round(Y * 4) / 4 if ties else Y
+
+
+def test_the_front_is_what_no_row_beats() -> None:
+    Y = np.array([[0.0, 3.0], [1.0, 1.0], [1.0, 1.0], [1.0, 2.0], [3.0, 0.0], [0.0, 4.0], [2.0, 2.0]])
+    assert on_front(Y).tolist() == [True, True, True, False, True, False, False]
+    assert on_front(np.zeros((0, 2))).tolist() == []
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 4])
+@pytest.mark.parametrize("ties", [False, True])
+def test_volume_and_boxes_agree_with_counting_points(m: int, ties: bool) -> None:
+    P, r = _rows(12, m, seed=m, ties=ties), np.full(m, 0.9)
+    points = np.random.default_rng(9).random((40_000, m)) * 1.2 - 0.2
+    below = (points < r).all(1)
+    lower, upper = boxes(P, r)
+    inside = (points[:, None, :] > lower[None]).all(-1) & (points[:, None, :] < upper[None]).all(-1)
+    np.testing.assert_array_equal(inside.sum(1), below & ~_covered(points, P))  # disjoint, and nothing is missing
+    share = float((_covered(points, P) & below).mean())
+    assert volume(P, r) == pytest.approx(share * 1.2**m, abs=4 * 1.2**m * math.sqrt(share * (1 - share) / 40_000))
+
+
+def test_volume_by_hand() -> None:
+    P, r = np.array([[1.0, 3.0], [2.0, 1.0], [2.5, 2.5], [5.0, 0.0]]), np.array([4.0, 4.0])
+    assert volume(P, r) == 3 * 1 + 2 * 3 - 2 * 1
+    assert volume(P[3:], r) == 0.0
+    assert contributions(P, r).tolist() == [1.0, 3.25, 0.0, 0.0]
+    assert volume(P[[0, 0, 1]], r) == volume(P, r)
+
+
+@pytest.mark.parametrize("m", [2, 3])
+def test_volume_and_boxes_agree_with_botorch(m: int) -> None:
+    pytest.importorskip("botorch")
+    import torch
+    from botorch.utils.multi_objective.hypervolume import Hypervolume
+
+    P, r = _rows(30, m, seed=3), np.ones(m)
+    theirs = Hypervolume(ref_point=torch.as_tensor(-r)).compute(torch.as_tensor(-P[on_front(P)]))
+    assert volume(P, r) == pytest.approx(theirs, rel=1e-9)
+
+
+def test_the_reference_point_lies_beyond_the_worst_of_the_front() -> None:
+    even = np.array([[float(i), 4.0 - i] for i in range(5)])
+    np.testing.assert_allclose(reference(even), [5.0, 5.0])  # 1 / (k - 1) of the range: an end counts as an inner point
+    np.testing.assert_allclose(contributions(even, reference(even)), np.ones(5))
+    many = np.array([[i / 99, 1 - i / 99] for i in range(100)])
+    np.testing.assert_allclose(reference(many), [1.1, 1.1])
+    np.testing.assert_allclose(reference(np.vstack([even, [[100.0, 100.0]]])), [5.0, 5.0])  # dominated: no say
+    np.testing.assert_allclose(reference(np.array([[0.0, 0.0], [2.0, 1.0]])), [2.0, 1.0])  # one point on the front
+    np.testing.assert_allclose(reference(np.array([[3.0, 3.0]])), [4.0, 4.0])
+    simplex = np.array([[a, b, 3 - a - b] for a in range(4) for b in range(4 - a)], dtype=float)
+    np.testing.assert_allclose(reference(simplex), [4.0, 4.0, 4.0])  # ten points: three steps a side
+
+
+def test_scale_and_shift_of_a_loss_change_no_share() -> None:
+    Y = _rows(20, 3, seed=5)
+    r, shares = reference(Y), contributions(Y, reference(Y)) / volume(Y, reference(Y))
+    Z = Y * np.array([1e3, 1e-2, 7.0]) + np.array([5.0, -1.0, 100.0])
+    np.testing.assert_allclose(contributions(Z, reference(Z)) / volume(Z, reference(Z)), shares, rtol=1e-6)
+    assert (r > Y[on_front(Y)].max(0)).all()
