@@ -111,7 +111,9 @@ def test_configurations_as_json_and_runs_that_failed(tmp_path: Path) -> None:
             config = {"arch": "vit" if i % 2 else "cnn", "lr": 0.1 / (i + 1), **({"heads": 2} if i % 2 else {})}
             status = "diverged" if i == 3 else "done"
             rows.writerow(["t", i, json.dumps(config), status, 1, 1.0, "nan" if i == 3 else 0.5, 0.4])
+            rows.writerow(["t", i, "", status, 2, 2.0, 0.3, 0.2])
     curves = read(path, "val_loss")
     assert [c.name for c in curves] == ["0", "1", "2"]
     assert curves[1].config == {"arch": "vit", "lr": 0.05, "heads": 2.0}
+    assert [len(c.points) for c in curves] == [2, 2, 2]
     assert list(space_of(curves).names) == ["arch", "lr"]

@@ -22,7 +22,7 @@ def open_pruner(card: TaskCard) -> Pruner | None:
     from tunewright.pruning.curve import CurvePruner
 
     try:
-        return CurvePruner(card.space, metric.name, 1 if metric.direction == "minimize" else -1, **named.options)
+        return CurvePruner(metric.name, 1 if metric.direction == "minimize" else -1, **named.options)
     except (TypeError, ValueError) as e:
         raise CardError(
             f"the pruner curve refuses {named.options!r}: {e}",
