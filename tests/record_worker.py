@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 from tunewright.card import TaskCard
+from tunewright.rivals import Withdrawn
 from tunewright.space import Float, Int, Space
-from tunewright.study import Study, Withdrawn
+from tunewright.study import Study
 from tunewright.trial import Proposal, Verdict
 from tunewright_tools.base import Outcome
 
@@ -80,16 +82,15 @@ def die_telling(storage, number):
     """Be gone between the outcome and Optuna's own state."""
     study = Study.open(card(), storage)
     trial = start(study, config(number), number)
-    study._storage.set_trial_state_values = lambda *args, **kwargs: os._exit(9)
+    study._table.storage.set_trial_state_values = lambda *args, **kwargs: os._exit(9)
     study.finish(trial, Outcome("done", {"loss": 0.25}))
 
 
 def die_withdrawing(storage, number):
     """Be gone between the insert and the look at older trials."""
     study = Study.open(card(), storage)
-    study._insert(
-        __import__("dataclasses").replace(study.trials()[-1], config=config(number), number=number, started=time.time())
-    )
+    trial = replace(study.trials()[-1], config=config(number), number=number, started=time.time())
+    study._table.add(trial, study.card.space)
     os._exit(9)
 
 

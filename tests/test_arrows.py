@@ -12,7 +12,7 @@ import tunewright_tools
 LEVELS: dict[str, int] = {}
 for level, names in enumerate(
     [
-        "errors redact seeds",
+        "errors redact seeds hypervolume",
         "relations",
         "parameter",
         "numeric",
@@ -27,24 +27,27 @@ for level, names in enumerate(
         "trial textbook_entries points signs",
         "reply textbook",
         "trial_json revision storage prior init",
-        "founding rows waiting",
-        "ledger",
+        "founding rows rivals",
+        "table",
+        "attempts waiting",
+        "sweeping ledger",
         "study earlier",
-        "encoding targets gp improvement export earlier_sources",
+        "encoding targets gp improvement export earlier_sources success_labels success_amounts",
         "surrogate_success surrogate_transfer branching starting stopped",
         "surrogate",
         "acquisition brief",
         "questions guard credit stopping telling health pruning confirmation",
         "proposer executors toolbox",
-        "planner zero_shot",
-        "events preview",
+        "planner zero_shot jobs opening result",
+        "next_trial events preview",
         "confirm",
         "loop",
         "report plots",
         "verbs",
         "live",
         "chat mcp_server",
-        "cli integrations",
+        "commands integrations",
+        "cli",
     ]
 ):
     LEVELS |= dict.fromkeys(names.split(), level)

@@ -213,7 +213,7 @@ def test_constraints_choose_among_what_keeps_them(tmp_path: Path) -> None:
 
 
 def test_people_see_each_run_the_table_and_the_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from tunewright.cli import _print_report
+    from tunewright.commands.common import print_report
     from tunewright.live import PlainLines
 
     t = studied(tmp_path)
@@ -223,7 +223,7 @@ def test_people_see_each_run_the_table_and_the_verdict(tmp_path: Path, capsys: p
         f"trial {n} again, seed {2**30 + i}" for i in range(2) for n in (1, 0)
     ]
     assert all(" loss=" in line for line in lines)
-    _print_report(t.study)
+    print_report(t.study)
     said = capsys.readouterr().out
     assert "On fresh seeds: loss" in said
     assert "The winner is told apart from the default" in " ".join(said.split())

@@ -154,6 +154,22 @@ def test_contributions_count_incumbents_and_their_gain(direction, sign):
     assert found["surrogate"] == Contribution("surrogate", 2, 3, 2, {}, 0, 0.0)
 
 
+def test_contributions_of_several_metrics_share_the_fronts_hypervolume():
+    metrics = [{"name": "acc", "direction": "maximize"}, {"name": "latency", "direction": "minimize"}]
+    task = card(metric=None, direction=None, metrics=metrics)
+    trials = [
+        trial(0, "default", 1.0, latency=1.0),
+        trial(1, "llm", 2.0, latency=2.0),
+        trial(2, "surrogate", 0.5, latency=1.5),  # dominated
+        trial(3, "surrogate", 2.5, latency=1.5),
+    ]
+    found = contributions(task, trials)
+    assert [found[s].incumbents for s in ("default", "llm", "surrogate")] == [1, 1, 1]
+    # front (-1, 1), (-2.5, 1.5), so r = (0.5, 2): of 2.25 in all the first had 1.5, the second added none
+    assert found["default"].gain == found["llm"].gain == 0.0
+    assert found["surrogate"].gain == pytest.approx(0.75 / 2.25)
+
+
 def test_a_running_trial_has_a_turn_and_no_result():
     found = contributions(card(), [Trial(0, config(0), "llm", turn="llm")])
     assert found == {"llm": Contribution("llm", 1, 1, 0, {}, 0, 0.0)}

@@ -95,6 +95,21 @@ def test_a_model_that_repeats_one_row_gets_it_once(tmp_path: Path) -> None:
     assert len({t.card.space.key(x.config) for x in trials}) == 12
 
 
+@pytest.mark.parametrize("limited_by", ["card", "session", None])
+def test_asking_for_the_last_trial_asks_no_model_for_another(tmp_path: Path, limited_by: str | None) -> None:
+    asked = threading.Event()
+
+    def reply(request: Any) -> dict[str, Any]:
+        asked.set()
+        return points(0.02)
+
+    t = tuner(tmp_path, Scripted([reply]), budget={"trials": 1} if limited_by == "card" else {})
+    if limited_by == "session":
+        t.planner.limit = 1
+    assert t.ask().source == "default"
+    assert asked.wait(0.5 if limited_by else 30) is (limited_by is None)
+
+
 def test_a_failing_model_is_silenced_and_said_so(tmp_path: Path) -> None:
     t = tuner(tmp_path, Scripted([points(0.02, 0.01, 0.005, 0.03, 0.001)]))  # every later call fails
     events = list(t.events(objective, trials=40))

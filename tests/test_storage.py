@@ -159,7 +159,7 @@ def test_a_full_disk_is_named_and_finished_trials_are_safe(small_disk):
 
 
 def test_sqlite_runs_with_the_settings_that_make_it_quick(study):
-    with study._rdb.engine.connect() as connection:
+    with study._table.rdb.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000

@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from tunewright.card import TaskCard as TaskCard
     from tunewright.dataset import Dataset as Dataset
     from tunewright.errors import TunerError as TunerError
-    from tunewright.loop import Result as Result
     from tunewright.loop import Tuner as Tuner
+    from tunewright.result import Result as Result
     from tunewright.space import Choice as Choice
     from tunewright.space import Float as Float
     from tunewright.space import Int as Int
@@ -24,7 +24,7 @@ _HOMES = {
     "TaskCard": "card",
     "Dataset": "dataset",
     "Tuner": "loop",
-    "Result": "loop",
+    "Result": "result",
     "TunerError": "errors",
     "Points": "zero_shot",
     "warmstart": "zero_shot",  # a module of that name would hide the function

@@ -9,6 +9,7 @@ from tunewright.confirmation import arms_of, key, on_record
 from tunewright.errors import CardError, StudyError, ToolError
 from tunewright.events import Reran
 from tunewright.executors.base import Executor
+from tunewright.jobs import HEARTBEAT_S, TICK_S, wind_down
 from tunewright.lease import Lease
 from tunewright.seeds import final_seed
 from tunewright.study import Study
@@ -18,9 +19,6 @@ from tunewright_tools.base import Config, Job, Outcome
 from tunewright_tools.process import reap
 
 _LEASE = "confirming"
-_HEARTBEAT_S = 60.0
-_TICK_S = 0.5
-_WIND_DOWN_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,10 @@ def confirming(study: Study, executor: Executor, folder: Path, k: int, top: int)
                 job = _job(study, folder, todo[0])
                 running[job.dir] = todo.pop(0)
                 executor.submit(job)
-            for report in executor.wait(_TICK_S):
+            for report in executor.wait(TICK_S):
                 if report.outcome is not None and (one := running.pop(report.job.dir, None)):
                     yield _kept(study, one, report.outcome)
-            if time.monotonic() - renewed > _HEARTBEAT_S:
+            if time.monotonic() - renewed > HEARTBEAT_S:
                 renewed = time.monotonic()
                 study.set(_LEASE, Lease.mine().to_json())
     finally:
@@ -106,11 +104,7 @@ def _kept(study: Study, run: _Run, outcome: Outcome) -> Reran:
 
 def _wind_down(study: Study, executor: Executor, running: dict[Path, _Run]) -> None:
     """Cancel what runs; what ended meanwhile with a result is kept."""
-    if running:
-        executor.cancel()
-        deadline = time.monotonic() + _WIND_DOWN_S
-        while running and time.monotonic() < deadline:
-            for report in executor.wait(_TICK_S):
-                if report.outcome is not None and (one := running.pop(report.job.dir, None)) and report.outcome.metrics:
-                    _kept(study, one, report.outcome)
+    for report in wind_down(executor, running):
+        if report.outcome is not None and (one := running.pop(report.job.dir, None)) and report.outcome.metrics:
+            _kept(study, one, report.outcome)
     executor.close()

@@ -1,11 +1,13 @@
-"""A study's place in the database: found, or made."""
+"""A study's place in the database: found, or made; the card and the spaces that lie there."""
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
-from tunewright.errors import StudyError
-from tunewright.storage import Address
+from tunewright.errors import CardError, StudyError, did_you_mean
+from tunewright.space import Space
+from tunewright.storage import Address, connect, speaking
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -20,6 +22,28 @@ def ours(storage: "BaseStorage") -> dict[str, int]:
     """Optuna's id of each study that Tunewright made, by name, oldest first."""
     studies = sorted(storage.get_all_studies(), key=lambda s: s._study_id)
     return {s.study_name: s._study_id for s in studies if "card" in s.user_attrs}
+
+
+def found(storage: "BaseStorage", address: Address, name: str | None) -> tuple[str, int]:
+    """Name and Optuna's id of a study that is there; None for the only one.
+
+    Raises:
+        StudyError: it is not there, or there are several.
+    """
+    known = ours(storage)
+    if name is None and len(known) == 1:
+        name = next(iter(known))
+    if name is None:
+        raise StudyError(
+            f"{address.shown} holds {len(known) or 'no'} studies{': ' if known else ''}{', '.join(known)}",
+            "say which one" if known else "start one with `run`",
+        )
+    if name not in known:
+        raise StudyError(
+            f"{address.shown} holds no study {name!r}",
+            f"{did_you_mean(name, known)}it holds {', '.join(known) or 'none yet'}",
+        )
+    return name, known[name]
 
 
 def found_or_made(storage: "BaseStorage", address: Address, card: TaskCard, seed: int) -> int:
@@ -62,3 +86,49 @@ def _write_card(storage: "BaseStorage", study_id: int, card: TaskCard, seed: int
         storage.set_study_user_attr(study_id, key, value)
     storage.set_study_system_attr(study_id, "study:metric_names", [m.name for m in card.metrics])
     storage.set_study_user_attr(study_id, "card", card.to_json())  # last: a study with a card is whole
+
+
+def names(storage: str) -> list[str]:
+    """The names of the studies in the database at that address, oldest first."""
+    address = Address.of(storage)
+    base, rdb = connect(address, create=False)
+    try:
+        with speaking(address, "be read"):
+            return list(ours(base))
+    finally:
+        rdb.engine.dispose()
+
+
+def card_on_record(attributes: Mapping[str, Any], name: str, shown: str) -> TaskCard:
+    """The card among a study's attributes.
+
+    Args:
+        attributes: all of the study.
+        name: the study's.
+        shown: the address of its database, for people.
+
+    Raises:
+        StudyError: another version wrote it, and this one cannot read it.
+    """
+    written = attributes["tunewright"]["format"]
+    if written > FORMAT:
+        raise StudyError(
+            f"study {name!r} in {shown} is of format {written}, this version reads up to {FORMAT}",
+            "upgrade: pip install -U tunewright",
+        )
+    try:
+        return TaskCard.from_json(attributes["card"])
+    except CardError as e:
+        raise StudyError(
+            f"the card of study {name!r} in {shown} cannot be read: {e.message}",
+            "use the version of Tunewright that wrote it",
+        ) from e
+
+
+def spaces_on_record(attributes: Mapping[str, Any]) -> dict[int, Space]:
+    """Every space that a study has had, by the number of its revision, from all attributes of the study."""
+    return {
+        int(key.removeprefix("space/")): Space.from_json(value)
+        for key, value in attributes.items()
+        if key.startswith("space/")
+    }

@@ -68,9 +68,10 @@ class Contribution:
     refused: Mapping[str, int] = field(default_factory=dict)
     """Its proposals that the guard refused, counted by the kind of reason (`repeat`, `invalid`, ...)."""
     incumbents: int = 0
-    """Its trials that were the best feasible one so far when they ended."""
+    """Its trials that were the best feasible one so far when they ended; of several metrics, on the front so far."""
     gain: float = 0.0
-    """By how much, in all, they improved the first metric, in its own unit; the very first improves nothing."""
+    """By how much, in all, they improved the first metric, in its own unit; the very first improves nothing. Of
+    several metrics, by how much they let the front's hypervolume grow, as a share of what it is now."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def contributions(card: TaskCard, trials: Iterable[Trial]) -> dict[Source, Contr
     """What each source gave, by source, in the order of their first turn or proposal.
 
     Args:
-        card: whose first metric and constraints decide what the best so far is.
+        card: whose metrics and constraints decide what the best so far is.
         trials: in the order in which they count, such as `Study.trials`.
     """
     found: dict[Source, dict[str, Any]] = {}
@@ -187,6 +188,7 @@ def contributions(card: TaskCard, trials: Iterable[Trial]) -> dict[Source, Contr
         return found.setdefault(source, empty)
 
     best: float | None = None
+    feasible: list[tuple[dict[str, Any], list[float]]] = []
     for t in trials:
         of(t.turn or t.source)["turns"] += 1
         for refusal in t.refused:
@@ -200,12 +202,35 @@ def contributions(card: TaskCard, trials: Iterable[Trial]) -> dict[Source, Contr
         mine["done"] += 1
         if not card.feasible(t.outcome.metrics):
             continue
+        if len(card.metrics) > 1:
+            feasible.append((mine, [m.loss(t.outcome.metrics[m.name]) for m in card.metrics]))
+            continue
         loss = card.primary.loss(t.outcome.metrics[card.primary.name])
         if best is None or loss < best:
             mine["incumbents"] += 1
             mine["gain"] += 0.0 if best is None else best - loss
             best = loss
+    if feasible:
+        _share_the_front(feasible)
     return {source: Contribution(source, **counts) for source, counts in found.items()}
+
+
+def _share_the_front(feasible: list[tuple[dict[str, Any], list[float]]]) -> None:
+    """Count for each source its trials that joined the front, and the hypervolume that they added."""
+    import numpy as np
+
+    from tunewright.hypervolume import reference, volume
+
+    Y = np.array([losses for _, losses in feasible])
+    r = reference(Y)
+    total, before = volume(Y, r), 0.0
+    for i, (mine, _) in enumerate(feasible):
+        if (Y[:i] <= Y[i]).all(1).any():
+            continue
+        now = volume(Y[: i + 1], r)
+        mine["incumbents"] += 1
+        mine["gain"] += (now - before) / total if i else 0.0
+        before = now
 
 
 def reason_kind(verdict: Verdict) -> str:

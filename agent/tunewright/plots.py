@@ -14,6 +14,7 @@ KINDS = {
     "importance": "which parameters matter",
     "slice": "the metric against each parameter",
     "parallel": "every trial as a line through its parameters",
+    "front": "the Pareto front of two or three metrics",
     "curves": "the learning curves of all trials",
 }
 """Kind -> what is seen on it."""
@@ -22,11 +23,12 @@ _FUNCTIONS = {
     "importance": "plot_param_importances",
     "slice": "plot_slice",
     "parallel": "plot_parallel_coordinate",
+    "front": "plot_pareto_front",
 }
 
 
 def plot(study: "Study", kind: str) -> bytes:
-    """A PNG image of one kind of plot, of the study's first metric.
+    """A PNG image of one kind of plot, of the study's first metric; of all its metrics for `front`.
 
     Raises:
         TunerError: an unknown kind, too few finished trials, or matplotlib is not installed.
@@ -58,7 +60,9 @@ def _optuna(study: "Study", kind: str) -> None:
 
     metric = study.card.primary.name
     more: dict[str, Any] = {"target_name": metric}
-    if len(study.card.metrics) > 1:
+    if kind == "front":
+        more = {"target_names": [m.name for m in study.card.metrics]}
+    elif len(study.card.metrics) > 1:
         more["target"] = lambda trial: trial.values[0]
     try:
         getattr(drawn, _FUNCTIONS[kind])(study.optuna_study, **more)

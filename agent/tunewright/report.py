@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ from tunewright.card import TaskCard
 from tunewright.confirmation import Confirmation, confirmation
 from tunewright.earlier import recorded
 from tunewright.ledger import Totals
+from tunewright.redact import HIDDEN, redact_all
+from tunewright.toolbox import command_of
 from tunewright.trial import Trial
 
 if TYPE_CHECKING:
@@ -34,12 +36,25 @@ class EarlierReport:
 
 
 @dataclass(frozen=True)
+class Front:
+    """The trials that no other feasible one beats in every metric, and the volume that they dominate."""
+
+    trials: tuple[Trial, ...]
+    metrics: tuple[str, ...]
+    reference: Mapping[str, float]
+    """What is worse than this in any metric counts for nothing; derived from the front (`hypervolume.reference`)."""
+    hypervolume: float
+    """Product of the metrics' units."""
+
+
+@dataclass(frozen=True)
 class Report:
     """A study in numbers."""
 
     name: str
     default: Trial | None
     best: Trial | None
+    """By the first metric."""
     trials: int
     statuses: dict[str, int]
     totals: Totals
@@ -49,6 +64,8 @@ class Report:
     earlier: tuple[EarlierReport, ...] = ()
     confirmation: Confirmation | None = None
     """The final evaluation on fresh seeds, where there was one."""
+    front: Front | None = None
+    """Of several metrics, where a trial is feasible."""
 
 
 def report(study: "Study") -> Report:
@@ -69,6 +86,30 @@ def report(study: "Study") -> Report:
             for one in recorded(study)
         ),
         confirmation=confirmation(study),
+        front=front(study),
+    )
+
+
+def front(study: "Study") -> Front | None:
+    """The Pareto front; None for a card with one metric, and while no trial is feasible."""
+    metrics = study.card.metrics
+    trials = study.front() if len(metrics) > 1 else []
+    if not trials:
+        return None
+    import numpy as np
+
+    from tunewright.hypervolume import reference, volume
+
+    done = [
+        t.outcome.metrics for t in study.trials() if t.done and t.outcome and study.card.feasible(t.outcome.metrics)
+    ]
+    Y = np.array([[m.loss(found[m.name]) for m in metrics] for found in done])
+    r = reference(Y)
+    return Front(
+        tuple(trials),
+        tuple(m.name for m in metrics),
+        {m.name: m.value(float(end)) for m, end in zip(metrics, r, strict=True)},
+        volume(Y, r),
     )
 
 
@@ -95,6 +136,11 @@ def _verdict(card: TaskCard, totals: Totals, default: Trial | None) -> str:
     over = " over the default" if default is not None and default.done else ""
     if mine is None or mine.gain <= 0:
         return f"The model contributed nothing{over}: none of its proposals became the best so far."
+    if len(card.metrics) > 1:
+        return (
+            f"The model's proposals account for {mine.gain:.0%} of the front's hypervolume, all sources "
+            f"for {gain:.0%}{over}."
+        )
     return (
         f"The model's proposals account for {mine.gain:.4g} of the {gain:.4g} by which {card.primary.name} "
         f"improved{over}."
@@ -115,20 +161,55 @@ def _cost(totals: Totals) -> str:
 
 
 def to_json(study: "Study") -> dict[str, Any]:
-    """The study as plain data: every trial, the report, every model call."""
+    """The study as plain data: its card, the report, every trial, every model call."""
     rep = report(study)
     return {
         "name": study.name,
+        "card": card_json(study.card),
         "report": asdict(rep),
         "trials": [asdict(t) for t in study.trials()],
         "calls": [asdict(call) for call in study.ledger.calls()],
     }
 
 
+def card_json(card: TaskCard) -> dict[str, Any]:
+    """The card as plain data that may be shown to anybody.
+
+    Without keys, without the values of environment variables, and of the data what a model may be told but no row.
+    """
+    record = card.to_json()
+    if card.tool is not None and card.tool.env is not None:
+        record["tool"]["env"] = dict.fromkeys(card.tool.env, HIDDEN)
+    record.pop("data", None)
+    if card.data is not None and (told := card.data.told()) is not None:
+        record["data"] = told.model_copy(update={"sample": ()}).to_json()
+    shown: dict[str, Any] = redact_all(record)
+    return shown
+
+
 def arguments(card: TaskCard, trial: Trial) -> str:
-    """The configuration as command-line arguments: as the card's command spells them, else `--name value`."""
-    words: list[str] = []
+    """The configuration as command-line arguments: as the card's command spells them, else `--name value`.
+
+    What an inactive parameter would be passed by is left out. An argument of the command that holds more than
+    parameters, such as `{trial_dir}`, is another run's: its parameters are given as `--name value`.
+    """
+    from tunewright_tools.arguments import Argument, parse, render
+
+    command = command_of(card)
+    spelled: list[Argument] = []
+    before: Argument | None = None
+    for argument in parse(command) if command else ():
+        if argument.names and set(argument.names) <= set(card.space.names):
+            # an option that would go with its value comes with it
+            if before is not None and not before.names and not render([before, argument], {}, {}):
+                spelled.append(before)
+            spelled.append(argument)
+        before = argument
+    words = render(spelled, trial.config, {})
+    said = {name for argument in spelled for name in argument.names}
     for name, value in trial.config.items():
+        if name in said:
+            continue
         words += [f"--{name.replace('_', '-')}", str(value).lower() if isinstance(value, bool) else str(value)]
     return shlex.join(words)
 
@@ -158,6 +239,35 @@ def best_table(rep: Report) -> "RenderableType":
     for name in dict.fromkeys(name for t in shown if t.outcome for name in t.outcome.metrics):
         cells = [_cell(t, t.outcome.metrics.get(name) if t and t.outcome else None) for t in _columns(rep)]
         table.add_row(name, *cells)
+    return table
+
+
+def front_json(found: Front) -> dict[str, Any]:
+    """The front as plain data, as in `best --json`."""
+    trials = [
+        {"trial": t.number, "source": t.source, "config": t.config, "metrics": t.outcome.metrics if t.outcome else {}}
+        for t in found.trials
+    ]
+    return {"front": trials, "hypervolume": found.hypervolume, "reference": dict(found.reference)}
+
+
+def front_table(found: Front) -> "RenderableType":
+    """The trials on the front, best first by the first metric; the hypervolume and its reference point below."""
+    from rich.table import Table
+
+    first = found.metrics[0]
+    beyond = ", ".join(f"{name} {number(value)}" for name, value in found.reference.items())
+    table = Table(
+        title=f"Pareto front, {len(found.trials)} trials",
+        caption=f"hypervolume {number(found.hypervolume)} against {beyond}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    for column in ("trial", "source", *found.metrics, "configuration"):
+        table.add_column(column, justify="left" if column in ("source", "configuration") else "right")
+    for t in sorted(found.trials, key=lambda t: t.outcome.metrics[first] if t.outcome else 0.0):
+        values = [number(t.outcome.metrics[name]) for name in found.metrics] if t.outcome else []
+        table.add_row(str(t.number), t.source, *values, " ".join(f"{k}={number(v)}" for k, v in t.config.items()))
     return table
 
 

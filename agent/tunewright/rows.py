@@ -1,10 +1,10 @@
 """A trial as a row of the Optuna study underneath: which attribute holds what, and the trial that a row tells of."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tunewright.card import TaskCard
+from tunewright.errors import StudyError
 from tunewright.trial import Trial
 from tunewright.trial_json import outcome_from_json, trial_from_json
 from tunewright_tools.base import Outcome
@@ -47,6 +47,21 @@ def to_trial(row: Row) -> Trial | None:
     return trial
 
 
+def check_done(card: TaskCard, trial: Trial, outcome: Outcome) -> None:
+    """Raise `StudyError` for a `done` outcome without a finite value for each of the card's metrics."""
+    if outcome.status != "done":
+        return
+    missing = [m.name for m in card.metrics if m.name not in outcome.metrics]
+    odd = {name: value for name, value in outcome.metrics.items() if not abs(value) < float("inf")}
+    if missing or odd:
+        raise StudyError(
+            f"trial {trial.number} is done, "
+            + (f"without {', '.join(missing)}" if missing else f"with {odd}")
+            + f"; its metrics are {outcome.metrics!r}",
+            "a run without a finite value for every metric is diverged or crashed",
+        )
+
+
 def in_optuna(card: TaskCard, outcome: Outcome) -> "tuple[TrialState, list[float] | None, dict[str, Any]]":
     """Optuna's state, values and system attributes for an outcome; of a constraint that holds, 0 or less."""
     from optuna.trial import TrialState
@@ -57,18 +72,3 @@ def in_optuna(card: TaskCard, outcome: Outcome) -> "tuple[TrialState, list[float
     if card.constraints and all(c.metric in outcome.metrics for c in card.constraints):
         constraints[CONSTRAINTS] = [c.excess(outcome.metrics[c.metric]) for c in card.constraints]
     return TrialState.COMPLETE, [float(outcome.metrics[m.name]) for m in card.metrics], constraints
-
-
-def rival_of(mine: Trial, attempts: Iterable[Trial], key: Callable[[Trial], str]) -> Trial | None:
-    """The older trial because of which this one must not run; None when it may."""
-    for t in attempts:
-        if t.record_id >= mine.record_id:
-            continue
-        at_once = t.running or (t.finished is not None and t.finished > mine.started and t.status != "lost")
-        if (
-            (t.number == mine.number and t.attempt >= mine.attempt)
-            or (t.queue_id is not None and t.queue_id == mine.queue_id)
-            or (at_once and key(t) == key(mine))
-        ):
-            return t
-    return None

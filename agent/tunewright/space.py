@@ -45,6 +45,10 @@ class Checked:
     ignored: tuple[str, ...]
     """Names that are not in the space or not active in this configuration; they were left out, not judged."""
 
+    def objections(self) -> list[str]:
+        """Why the configuration cannot run just as it was given; empty when it can."""
+        return [*map(str, self.faults), *(f"{name} is not in the space or not active" for name in self.ignored)]
+
 
 class Space:
     """The parameters of a study and the rules between them; immutable.

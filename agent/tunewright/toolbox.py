@@ -34,7 +34,7 @@ def open_tool(card: TaskCard, tool: "Tool | Callable[..., Any] | None" = None) -
             )
         else:
             chosen = CommandTool(
-                _argv(card),
+                command_of(card),
                 metrics=[(m.name, m.direction) for m in card.metrics],
                 extra_names=[c.metric for c in card.constraints],
                 best_of_curve=card.best_of_curve,
@@ -50,10 +50,16 @@ def open_tool(card: TaskCard, tool: "Tool | Callable[..., Any] | None" = None) -
     return chosen
 
 
-def _argv(card: TaskCard) -> list[str]:
+def command_of(card: TaskCard) -> list[str]:
+    """The command that a trial runs, with placeholders; empty where the card names no tool.
+
+    Raises:
+        ToolSetupError: there is no such trainer, or it does not take the card's options or parameters.
+    """
     from tunewright_tools.catalog import trainer
 
-    assert card.tool is not None
+    if card.tool is None:
+        return []
     if card.tool.trainer is not None:
         return trainer(card.tool.trainer).argv((p.name for p in card.space), card.tool.options)
     return list(card.tool.command or [])

@@ -66,6 +66,35 @@ def test_a_name_made_at_run_time_is_told_with_its_line() -> None:
     assert any(u.line == 47 and "run time" in u.why for u in unread)
 
 
+def test_a_name_for_add_argument_stands_for_it(tmp_path: Path) -> None:
+    script = tmp_path / "short.py"
+    script.write_text(
+        "import argparse\n"
+        "class Options:\n"
+        "    def __init__(self):\n"
+        "        parser = argparse.ArgumentParser()\n"
+        "        add = parser.add_argument\n"
+        "        add('--lr', type=float, default=1e-3, help='peak rate')\n"
+        "        either = parser.add_mutually_exclusive_group()\n"
+        "        self.add = either.add_argument\n"
+        "        self.add('--momentum', type=float, default=0.9)\n"
+        "        commands = parser.add_subparsers()\n"
+        "        add = commands.add_parser('train').add_argument\n"
+        "        add('--width', type=int, default=64)\n"
+        "        add = print\n"
+        "        add('--no-option')\n"
+        "Options()\n"
+    )
+    found = read_script(script)
+    assert [(o.name, o.command, o.argument) for o in found.options] == [
+        ("lr", "", "--lr={lr}"),
+        ("momentum", "", "--momentum={momentum}"),
+        ("width", "train", "--width={width}"),
+    ]
+    assert found.options[0].help == "peak rate"
+    assert "excludes" in found.options[1].held_back
+
+
 def test_a_credential_is_kept_nowhere() -> None:
     assert "sk-secret" not in repr(read_script(SCRIPTS / "with_argparse.py"))
 

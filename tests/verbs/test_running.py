@@ -138,7 +138,7 @@ def test_a_budget_of_money_leaves_the_model_alone_in_time(root: Path, opened: Op
     # no call is on record yet: its price is unknown, and a budget of money does not cover that
     with pytest.raises(Denied, match="cost unknown"):
         call(session, "run_trials", {"trials": 1}, by="model")
-    study.ledger.record(Call("00000-other-0", 0, "chat", chat.name, "", "", "", cost_usd=0.01))
+    study.ledger.record(Call("warmstart-0-0", 0, "first_round", chat.name, "", "", "", cost_usd=0.01))
     call(session, "run_trials", {"trials": 2}, by="model")
     list(session.events())
     spent = sum(c.cost_usd or 0.0 for c in study.ledger.calls()) - 0.01
@@ -158,7 +158,7 @@ def test_the_model_is_left_alone_while_a_round_of_calls_would_cost_too_much(
     session = opened(root, model=chat, approver=budget, trusted_tools=True)
     study = session.open(toy_card(root))
     session.known_commands.add(str(command_text(study.card)))
-    study.ledger.record(Call("00000-other-0", 0, "chat", chat.name, "", "", "", cost_usd=0.02))
+    study.ledger.record(Call("warmstart-0-0", 0, "first_round", chat.name, "", "", "", cost_usd=0.02))
     call(session, "run_trials", {"trials": 2}, by="model")
     events = [h.event for h in session.events()]
     assert any(isinstance(e, Silenced) for e in events)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tunewright.errors import ToolError, TunerError
+from tunewright.ledger import Call
 from tunewright.llm.scripted import Scripted
 from tunewright.trial import Proposal, Verdict
 from tunewright.verbs import ApprovalRequest, Ask, Denied, Session, Within, WrongCall, call
@@ -44,6 +45,18 @@ def test_an_unknown_price_is_said_to_be_unknown(root: Path, opened: Open) -> Non
     assert data["usd"] is None
     assert data["text"] == "2 trials, time unknown, cost unknown"
     assert "was not asked yet" in data["cost_basis"]
+
+
+def test_an_estimate_of_money_counts_no_talk_and_no_warmstart_as_calls_of_trials(root: Path, opened: Open) -> None:
+    session = opened(root, model=Scripted([]))
+    session.open(toy_card(root))
+    told(session, [1.0, 1.0])
+    for name, purpose, usd in (("00001-propose-0", "propose", 0.02), ("chat-1", "chat", 5.0)):
+        session.study().ledger.record(Call(name, 1, purpose, "scripted", "", "", "", cost_usd=usd))
+    session.study().ledger.record(Call("warmstart-1-0", 0, "first_round", "scripted", "", "", "", cost_usd=0.04))
+    data = call(session, "estimate_cost", {"trials": 10}, by="model").data
+    assert data["usd"] == pytest.approx(10 * 0.5 * 0.03)
+    assert data["cost_basis"] == "the mean of 2 recorded calls, 0.5 calls a trial"
 
 
 def test_the_studys_own_budget_is_a_fault_with_what_is_left(root: Path, opened: Open) -> None:

@@ -55,6 +55,8 @@ class _Reader:
         self.root = _Parser()
         self.known: dict[str, _Parser] = {}
         self.made: dict[int, _Parser] = {}
+        self.adders: dict[str, _Parser] = {}
+        """Names given to a parser's own `add_argument`, such as `add = parser.add_argument`."""
         self.pending: list[tuple[_Parser, Option]] = []
 
     def read(self) -> Argparse:
@@ -68,6 +70,8 @@ class _Reader:
             match node.func:
                 case ast.Attribute(value=owner, attr="add_argument"):
                     self._argument(self._parser(owner) or self.root, node)
+                case ast.Name() | ast.Attribute() as name if self.module.called(name) in self.adders:
+                    self._argument(self.adders[self.module.called(name)], node)
                 case ast.Attribute(attr="set_defaults"):
                     defaults |= {k: self.module.value(v) for k, v in self.module.keywords(node).items()}
                 case _:
@@ -88,10 +92,14 @@ class _Reader:
 
     def _assigned(self, node: ast.Assign | ast.AnnAssign) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        parser = self._parser(node.value) if isinstance(node.value, ast.Call) else None
-        if parser is not None:
-            for target in targets:
-                self.known[self.module.called(target)] = parser
+        names = [self.module.called(target) for target in targets]
+        for name in names:
+            self.adders.pop(name, None)
+        match node.value:
+            case ast.Call() if (parser := self._parser(node.value)) is not None:
+                self.known |= dict.fromkeys(names, parser)
+            case ast.Attribute(value=owner, attr="add_argument"):
+                self.adders |= dict.fromkeys(names, self._parser(owner) or self.root)
 
     def _parser(self, node: ast.expr | None) -> _Parser | None:
         """The parser, group or subparser that an expression stands for; None where it is something else."""

@@ -12,6 +12,7 @@ from tunewright.preview import preview
 from tunewright.study import Study
 from tunewright.verbs.approval import ApprovalRequest, Estimate
 from tunewright.verbs.context import calling
+from tunewright.verbs.running import calls_of_runs
 from tunewright.verbs.session import Session
 
 _COUNTED = ("done", "oom", "diverged", "timeout", "crashed", "pruned")
@@ -59,7 +60,8 @@ def _usd(session: Session, study: Study, trials: int) -> tuple[float | None, str
     if chat is None:
         return 0.0, "no model is asked"
     calls = _calls(study, chat)
-    rate = min(len(calls) / max(len(study.trials()), 1), 1.0) if calls else 1.0
+    of_runs = [call for call in calls_of_runs(study) if call in calls]
+    rate = min(len(of_runs) / max(len(study.trials()), 1), 1.0) if of_runs else 1.0
     each = call_usd(study, chat, trials)
     if each is None:
         return None, f"no price is known for {chat.name}" if calls else f"{chat.name} was not asked yet"
@@ -79,7 +81,8 @@ def call_usd(study: Study, chat: Chat, trials: int) -> float | None:
 
 
 def _calls(study: Study, chat: Chat) -> list[Call]:
-    return [call for call in study.ledger.calls() if call.model == chat.name and not call.error]
+    """The calls that asked this model for configurations, for a run or a warmstart: a talk is of another price."""
+    return [c for c in study.ledger.calls() if c.model == chat.name and not c.error and c.purpose != "chat"]
 
 
 def command_text(card: TaskCard) -> str | None:

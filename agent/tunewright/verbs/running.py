@@ -10,8 +10,10 @@ from typing import Literal
 from tunewright.card import TaskCard
 from tunewright.errors import TunerError
 from tunewright.events import Event, Finished, Started, Stopped
+from tunewright.ledger import Call
 from tunewright.loop import Tuner
 from tunewright.redact import redact
+from tunewright.study import Study
 from tunewright.verbs.approval import Meter
 
 State = Literal["running", "finishing", "stopping", "ended", "failed"]
@@ -197,13 +199,14 @@ class Run:
                 self._counted_at, self.counted_usd = now, cost
 
 
+def calls_of_runs(study: Study) -> list[Call]:
+    """The model calls that the study's trials have led to; a warmstart and a talk count their own."""
+    return [c for c in study.ledger.calls() if not c.id.startswith(WARMSTART) and c.purpose != "chat"]
+
+
 def _cost(tuner: Tuner) -> float:
-    """US dollars that runs of the study have cost; a warmstart and a talk count their own."""
-    return sum(
-        call.cost_usd or 0.0
-        for call in tuner.study.ledger.calls()
-        if not call.id.startswith(WARMSTART) and call.purpose != "chat"
-    )
+    """US dollars that runs of the study have cost."""
+    return sum(call.cost_usd or 0.0 for call in calls_of_runs(tuner.study))
 
 
 def _place(error: BaseException) -> str:

@@ -1,0 +1,92 @@
+"""Every attempt at every trial as the rows tell it, and the latest of each; the best of them, and the front."""
+
+from collections.abc import Mapping, Sequence
+
+from tunewright.card import TaskCard
+from tunewright.rivals import rival_of
+from tunewright.rows import to_trial
+from tunewright.space import Space
+from tunewright.table import Table
+from tunewright.trial import Trial
+
+
+class Attempts:
+    """The trials on record, read anew at each call.
+
+    Args:
+        table: of the study.
+        spaces: by revision; more may come while the study goes on.
+    """
+
+    def __init__(self, table: Table, spaces: Mapping[int, Space]) -> None:
+        self._table = table
+        self._spaces = spaces
+        self._kept: dict[int, Trial | None] = {}  # finished rows never change
+
+    def all(self) -> list[Trial]:
+        """Every attempt, lost ones included, in the order in which they started.
+
+        One that its process is about to take back is left out already, so that all processes see the same record.
+        """
+        found: list[Trial] = []
+        for t in self.with_rivals():
+            if not t.running or self.rival(t, found) is None:
+                found.append(t)
+        return found
+
+    def with_rivals(self) -> list[Trial]:
+        """The same with those that are about to be taken back."""
+        parsed: list[Trial | None] = []
+        for row in self._table.rows():
+            if row.number in self._kept:
+                parsed.append(self._kept[row.number])
+                continue
+            parsed.append(to_trial(row))
+            if row.state.is_finished():
+                self._kept[row.number] = parsed[-1]
+        return [t for t in parsed if t is not None]
+
+    def rival(self, mine: Trial, attempts: Sequence[Trial]) -> Trial | None:
+        """The older one of these attempts because of which this trial must not run; None when it may."""
+        return rival_of(mine, attempts, self._key)
+
+    def _key(self, trial: Trial) -> str:
+        return self._spaces[trial.space_revision].key(trial.config)
+
+
+def latest(attempts: Sequence[Trial]) -> list[Trial]:
+    """The latest attempt at each trial, by number."""
+    found: dict[int, Trial] = {}
+    for t in attempts:
+        if t.number not in found or t.attempt > found[t.number].attempt:
+            found[t.number] = t
+    return [found[number] for number in sorted(found)]
+
+
+def best(card: TaskCard, trials: Sequence[Trial]) -> Trial | None:
+    """The feasible trial with the best first metric, the first of equals; None while there is none."""
+    primary = card.primary
+    return min(_feasible(card, trials), key=lambda t: primary.loss(_metrics(t)[primary.name]), default=None)
+
+
+def front(card: TaskCard, trials: Sequence[Trial]) -> list[Trial]:
+    """The feasible trials that no other one beats in every metric, by number; with one metric: the best alone."""
+    if len(card.metrics) == 1:
+        found = best(card, trials)
+        return [] if found is None else [found]
+    feasible = _feasible(card, trials)
+    losses = [[m.loss(_metrics(t)[m.name]) for m in card.metrics] for t in feasible]
+    return [t for t, mine in zip(feasible, losses, strict=True) if not any(_beats(other, mine) for other in losses)]
+
+
+def _feasible(card: TaskCard, trials: Sequence[Trial]) -> list[Trial]:
+    return [t for t in trials if t.done and card.feasible(_metrics(t))]
+
+
+def _metrics(trial: Trial) -> dict[str, float]:
+    assert trial.outcome is not None
+    return trial.outcome.metrics
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(a <= b for a, b in zip(one, other, strict=True)) and list(one) != list(other)

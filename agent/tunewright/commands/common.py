@@ -1,0 +1,92 @@
+"""What several commands share: options, the report of a study, what SIGTERM does, text for a file."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from tunewright.errors import CardError
+
+if TYPE_CHECKING:
+    from tunewright.study import Study
+
+STORAGE = "sqlite:///tunewright.db"
+TERMINATED_EXIT_CODE = 143  # 128 + SIGTERM
+
+Card = Annotated[Path, typer.Argument(help="The card: a YAML file with goal, metrics, space and tool.", metavar="CARD")]
+StorageOption = Annotated[str, typer.Option("--storage", help="The record: an SQLite or PostgreSQL URL.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+BaseUrlOption = Annotated[str | None, typer.Option(help="An OpenAI-compatible server for openai/NAME.")]
+PricesOption = Annotated[Path | None, typer.Option(help="Your price table (YAML), in place of ours.")]
+WorkersOption = Annotated[int, typer.Option(help="Trials that run at once.", min=1)]
+FolderOption = Annotated[Path, typer.Option(help="Where each trial's own folder lies.")]
+RootOption = Annotated[Path, typer.Option(help="The project: scripts and cards are read from here, nothing outside.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Approve all that spends or deletes, without being asked.")]
+BudgetTrials = Annotated[int | None, typer.Option(help="Approve up to so many trials without being asked.", min=1)]
+BudgetHours = Annotated[float | None, typer.Option(help="Approve up to so many hours of trials without being asked.")]
+BudgetUsd = Annotated[float | None, typer.Option(help="Approve model calls up to so many US dollars.")]
+StudyArgument = Annotated[str | None, typer.Argument(help="Name of the study; not needed when there is only one.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")]
+
+
+def model_of(text: str) -> str | None:
+    """The model that `--model` names; None for "none"."""
+    return None if text.lower() == "none" else text
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end the program as Ctrl-C does, with what was started wound down, and 143."""
+
+    def terminated(*_: object) -> NoReturn:
+        raise SystemExit(TERMINATED_EXIT_CODE)
+
+    signal.signal(signal.SIGTERM, terminated)
+
+
+def print_report(study: "Study") -> None:
+    """Print the best against the default, what each source did and what it took; nothing before the first trial."""
+    from rich.console import Console
+
+    from tunewright.report import (
+        best_table,
+        confirmation_table,
+        earlier_lines,
+        front_table,
+        ledger_table,
+        model_line,
+        report,
+    )
+
+    if not study.trials():
+        return
+    rep = report(study)
+    # a pipe has no width; tables should not fold there
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console.print(best_table(rep))
+    if rep.front is not None:
+        console.print(front_table(rep.front))
+    console.print(ledger_table(rep))
+    for line in earlier_lines(rep):
+        console.print(line)
+    console.print(model_line(rep))
+    if rep.confirmation is not None:
+        console.print(confirmation_table(rep.confirmation))
+        console.print(rep.confirmation.verdict.text)
+
+
+def check_out(out: Path | None) -> None:
+    """Raise `CardError` where the file could not be written, before anything is spent on its text."""
+    if out is not None and not out.resolve().parent.is_dir():
+        raise CardError(f"--out is {out}, whose folder does not exist", "make the folder, or name another file")
+
+
+def write_out(text: str, out: Path | None, what: str) -> None:
+    """Print the text, or write it to the file and say so."""
+    text = text.rstrip("\n")
+    if out is None:
+        typer.echo(text)
+    else:
+        out.write_text(text + "\n", encoding="utf-8")
+        typer.echo(f"wrote {what} to {out}", err=True)

@@ -1,0 +1,57 @@
+"""`tunewright mcp`: the verbs for any agent."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunewright.commands.common import (
+    STORAGE,
+    BaseUrlOption,
+    BudgetHours,
+    BudgetTrials,
+    BudgetUsd,
+    FolderOption,
+    RootOption,
+    StorageOption,
+    WorkersOption,
+    YesOption,
+)
+from tunewright.errors import CardError
+
+
+def mcp(
+    root: RootOption = Path("."),
+    storage: StorageOption = STORAGE,
+    folder: FolderOption = Path("runs"),
+    model: Annotated[
+        str, typer.Option(help="Proposes configurations: local, openai/NAME, PROVIDER/NAME or none.")
+    ] = "none",
+    base_url: BaseUrlOption = None,
+    workers: WorkersOption = 1,
+    yes: YesOption = False,
+    budget_trials: BudgetTrials = None,
+    budget_hours: BudgetHours = None,
+    budget_usd: BudgetUsd = None,
+    skill: Annotated[
+        bool,
+        typer.Option("--skill", help="Print SKILL.md, which tells coding agents when and how to use this, and exit."),
+    ] = False,
+) -> None:
+    """Serve the verbs, studies and plots to an agent over stdio (Model Context Protocol)."""
+    if skill:
+        from importlib.resources import files
+
+        typer.echo(files("tunewright_prompts").joinpath("SKILL.md").read_text(encoding="utf-8").rstrip())
+        return
+    from tunewright.verbs.consent import approver
+
+    try:
+        from tunewright.mcp_server.approval import Elicited
+        from tunewright.mcp_server.server import serve
+    except ModuleNotFoundError as e:
+        raise CardError(f"the MCP server needs the package {e.name}", "pip install 'tunewright[mcp]'") from e
+    from tunewright.verbs.session import Session
+
+    who = approver(Elicited(), yes=yes, trials=budget_trials, hours=budget_hours, usd=budget_usd)
+    serve(Session(root, storage, model, who, folder=folder, trusted_tools=True, base_url=base_url, workers=workers))

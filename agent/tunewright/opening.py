@@ -1,0 +1,49 @@
+"""A study made ready for a session: opened or branched, earlier trials taken in, lost ones in line again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tunewright.branching import open_branch
+from tunewright.card import TaskCard
+from tunewright.card_parts import items
+from tunewright.earlier import Earlier, record, recorded
+from tunewright.earlier_sources import read_all
+from tunewright.health import needs_second_start
+from tunewright.study import Study
+from tunewright.trial import Trial
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A study at the begin of a session."""
+
+    study: Study
+    taken_in: list[Earlier]
+    """Earlier trials that are new to the study, a parent's among them."""
+    lost: list[Trial]
+    """Trials whose session is gone; they wait to run again."""
+
+
+def opened(card: TaskCard, storage: str, *, seed: int | None, earlier: Sequence[Any] = (), branch: bool) -> Opened:
+    """The card's study, or with `branch` the member of its family that the card fits; see `open_branch`.
+
+    Args:
+        card: the task.
+        storage: address of the record.
+        seed: of a new study.
+        earlier: what may hold earlier trials, beside the sources that the card names; see `read_all`.
+        branch: whether a card that no longer fits opens a child study.
+
+    Raises:
+        StudyError: the record cannot be opened or does not fit the card; a source cannot be read.
+    """
+    study = (open_branch if branch else Study.open)(card, storage, seed=seed)
+    known = [one.name for one in recorded(study)]
+    fresh = read_all([*study.card.earlier, *items(earlier, "earlier")], study.card, known)
+    record(study, fresh)
+    taken_in = fresh if study.trials() else recorded(study)
+    lost = study.sweep()
+    if needs_second_start(study.trials()) and not study.queue():
+        study.requeue(study.trials()[0])
+    return Opened(study, taken_in, lost)

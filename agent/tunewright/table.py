@@ -1,0 +1,161 @@
+"""One study's part of the database: its attributes and the rows of its trials. What goes wrong comes out in words."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from tunewright.card import TaskCard
+from tunewright.errors import StudyError
+from tunewright.founding import ours
+from tunewright.lease import Lease
+from tunewright.rows import CONSTRAINTS, LEASE, START, Row
+from tunewright.space import Space
+from tunewright.storage import Address, speaking
+from tunewright.trial import Trial
+from tunewright.trial_json import from_plain, to_plain, trial_to_json
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage, RDBStorage
+    from optuna.trial import TrialState
+
+
+class Table:
+    """The study with Optuna's id `study_id`, read and written through Optuna.
+
+    All methods raise `StudyError` when the database fails them.
+
+    Args:
+        address: of the database.
+        storage: with Optuna's cache of finished trials.
+        rdb: the one beneath it.
+    """
+
+    def __init__(self, address: Address, storage: "BaseStorage", rdb: "RDBStorage", study_id: int) -> None:
+        self.shown = address.shown
+        """The address, without a password."""
+        self.storage = storage
+        self.rdb = rdb
+        self._address = address
+        self._id = study_id
+
+    def speaking(self, doing: str) -> AbstractContextManager[None]:
+        """A block in which the database's errors are said in words; `doing` ends "the record could not ..."."""
+        return speaking(self._address, doing)
+
+    # -- attributes of the study ---------------------------------------------------------------------------------
+
+    def set(self, key: str, value: Any) -> None:
+        """Write one attribute; plain data, NaN and infinities included."""
+        with self.speaking(f"write {key}"):
+            self.storage.set_study_user_attr(self._id, key, to_plain(value))
+
+    def attributes(self, prefix: str) -> dict[str, Any]:
+        """All attributes whose key starts with the prefix."""
+        with self.speaking("be read"):
+            found = self.storage.get_study_user_attrs(self._id)
+        return {key: from_plain(value) for key, value in found.items() if key.startswith(prefix)}
+
+    # -- rows ----------------------------------------------------------------------------------------------------
+
+    def rows(self) -> list[Row]:
+        """Every row, in the order in which they were added; not to be changed."""
+        with self.speaking("be read"):
+            return self.storage.get_all_trials(self._id, deepcopy=False)
+
+    def row(self, trial: Trial) -> Row:
+        """The row of a trial, read anew."""
+        with self.speaking(f"be read for trial {trial.number}"):
+            return self.storage.get_trial(self.row_id(trial.record_id))
+
+    def row_id(self, record_id: int) -> int:
+        """Optuna's own id of a row."""
+        return self.storage.get_trial_id_from_study_id_trial_number(self._id, record_id)
+
+    def add(self, trial: Trial, space: Space) -> int:
+        """The record id of the new row of a trial that runs in this process; one insert."""
+        from optuna.trial import TrialState, create_trial
+
+        from tunewright.distributions import distributions
+
+        known = distributions(space)
+        template = create_trial(
+            state=TrialState.RUNNING,
+            params=trial.config,
+            distributions={name: known[name] for name in trial.config},
+            user_attrs={START: trial_to_json(trial), LEASE: Lease.mine().to_json()},
+        )
+        with self.speaking(f"take up trial {trial.number}"):
+            row_id = self.storage.create_new_trial(self._id, template)
+            return self.storage.get_trial_number_from_id(row_id)
+
+    def close(
+        self,
+        record_id: int,
+        attributes: Mapping[str, Any],
+        state: "TrialState | None" = None,
+        values: Sequence[float] | None = None,
+    ) -> bool:
+        """Write attributes, then the state that makes them final (failed unless given).
+
+        Returns:
+            False when another process closed the row first.
+        """
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        with self.speaking(f"close trial row {record_id}"):
+            row_id = self.row_id(record_id)
+            try:
+                for key, value in attributes.items():
+                    if key == CONSTRAINTS:
+                        self.storage.set_trial_system_attr(row_id, key, value)
+                    else:
+                        self.storage.set_trial_user_attr(row_id, key, value)
+                return self.storage.set_trial_state_values(row_id, TrialState.FAIL if state is None else state, values)
+            except UpdateFinishedTrialError:
+                return False
+
+    def renew(self, trial: Trial) -> None:
+        """Lease a trial to this process from now on; one that is closed stays as it is."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        with self.speaking(f"renew the lease of trial {trial.number}"):
+            try:
+                self.storage.set_trial_user_attr(self.row_id(trial.record_id), LEASE, Lease.mine().to_json())
+            except UpdateFinishedTrialError:
+                return  # `finish` says so, to whoever has the outcome
+
+    # -- the study as a whole ------------------------------------------------------------------------------------
+
+    def rename(self, card: TaskCard) -> None:
+        """Give the study the card's name, and the card in one transaction with it.
+
+        Raises:
+            StudyError: there is a study of that name.
+        """
+        import sqlalchemy
+
+        with self.speaking("rename the study"):
+            if card.name in ours(self.storage):
+                raise StudyError(f"{self.shown} holds a study {card.name!r} already", "choose another name")
+            with self.rdb.engine.begin() as connection:  # Optuna cannot rename: its two tables, in one transaction
+                connection.execute(
+                    sqlalchemy.text("UPDATE studies SET study_name = :name WHERE study_id = :id"),
+                    {"name": card.name, "id": self._id},
+                )
+                connection.execute(
+                    sqlalchemy.text(
+                        "UPDATE study_user_attributes SET value_json = :card WHERE study_id = :id AND \"key\" = 'card'"
+                    ),
+                    {"card": json.dumps(to_plain(card.to_json())), "id": self._id},
+                )
+
+    def delete(self) -> None:
+        """Remove the study with all its rows, for good."""
+        with self.speaking("delete the study"):
+            self.storage.delete_study(self._id)
+
+    def release(self) -> None:
+        """Let go of the database's connections; new ones are made at the next use."""
+        self.rdb.engine.dispose()

@@ -1,0 +1,54 @@
+"""Attributes and rows as the database keeps them."""
+
+import math
+import sqlite3
+import time
+
+import pytest
+from record_worker import card, config, start
+
+from tunewright.errors import StudyError
+from tunewright.study import Study
+
+
+def test_attributes_keep_plain_data_with_nan(study, url):
+    study.set("surrogate/3", {"lengthscales": [0.1, math.inf], "noise": -math.inf})
+    assert study.get("surrogate/3") == {"lengthscales": [0.1, math.inf], "noise": -math.inf}
+    assert study.get("surrogate/4", 5) == 5
+    with pytest.raises(StudyError, match="the record cannot keep"):
+        study.set("x", object())
+    raw = sqlite3.connect(url.removeprefix("sqlite:///"))
+    text = "".join(row[0] for row in raw.execute("select value_json from study_user_attributes"))
+    raw.close()
+    assert "Infinity" not in text
+    assert "NaN" not in text
+
+
+def test_rows_of_others_are_not_trials(study):
+    study.optuna_study.enqueue_trial({"lr": 0.01})
+    start(study, config(0), 0)
+    assert [t.number for t in study.trials()] == [0]
+    assert study.sweep() == []
+
+
+def test_renewing_moves_the_lease(study):
+    trial = start(study, config(0), 0)
+    before = study.optuna_study.trials[0].user_attrs["tunewright:lease"]["until"]
+    time.sleep(0.01)
+    study.renew([trial])
+    after = study.optuna_study.trials[0].user_attrs["tunewright:lease"]["until"]
+    assert before < after <= time.time() + 180
+
+
+def test_a_study_is_renamed_with_its_card_and_takes_no_name_that_is_there(study, url):
+    Study.open(card(name="other"), url).close()
+    with pytest.raises(StudyError, match="holds a study 'other' already"):
+        study.rename("other")
+    study.rename("new")
+    assert Study.names(url) == ["new", "other"]
+    again = Study.load(url, "new")
+    assert (again.card, study.card.name, study.optuna_study.study_name) == (study.card, "new", "new")
+    start(study, config(0), 0)
+    with pytest.raises(StudyError, match="cannot be deleted while trial 0 runs"):
+        again.delete()
+    again.close()
