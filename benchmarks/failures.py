@@ -58,10 +58,9 @@ def _mean(values: list[float]) -> str:
     known = [v for v in values if not np.isnan(v)]
     if not known:
         return "never got there"
-    error = np.std(known, ddof=1) / np.sqrt(len(known)) if len(known) > 1 else np.nan
-    return f"{np.mean(known):.3f} ({error:.3f})" + (
-        f", {len(known)} of {len(values)}" if len(known) < len(values) else ""
-    )
+    error = f" ({np.std(known, ddof=1) / np.sqrt(len(known)):.3f})" if len(known) > 1 else ""
+    missing = f", {len(known)} of {len(values)}" if len(known) < len(values) else ""
+    return f"{np.mean(known):.3f}{error}{missing}"
 
 
 def _difference(ours: dict[int, Losses], theirs: dict[int, Losses], best: float, mark: dict[str, int]) -> str:

@@ -1,8 +1,13 @@
 """The report on failing spaces: gaps at equal trials and equal successes, and what cannot be compared."""
 
 import math
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks is no installed package
+
 from benchmarks.failures import gap, table
 from benchmarks.synthetic import TASKS
 

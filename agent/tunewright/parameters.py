@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunewright.errors import SpaceError
@@ -57,8 +58,11 @@ class Choice(Parameter):
 
     def index(self, value: Any) -> int | None:
         """Place of a value in `choices`; None when it is not among them (true is not 1)."""
-        wanted = _identity(value)
-        return next((i for i, choice in enumerate(self.choices) if _identity(choice) == wanted), None)
+        return self._places.get(_identity(value))
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, Any], int]:
+        return {_identity(choice): i for i, choice in enumerate(self.choices)}
 
     def fault(self, value: Any) -> str | None:
         return None if self.index(value) is not None else f"is not {self.accepts()}"
@@ -72,7 +76,7 @@ class Choice(Parameter):
     def to_unit(self, values: Sequence[Any]) -> "Units":
         import numpy as np
 
-        places = {_identity(choice): i for i, choice in enumerate(self.choices)}
+        places = self._places
         return (np.array([places[_identity(v)] for v in values], dtype=float) + 0.5) / len(self.choices)
 
     def from_unit(self, units: "Units") -> list[Any]:

@@ -80,6 +80,8 @@ class Space:
         if doubled:
             raise SpaceError(f"the parameter {doubled[0]!r} is there twice", "give each parameter its own name")
         self._order = self._parents_first()
+        self.conditional = any(p.when for p in parameters)
+        """Whether any parameter has a condition."""
         self.relations: tuple[Relation, ...] = tuple(Relation(text) for text in relations)
         for relation in self.relations:
             unknown = [name for name in relation.names if name not in self._by_name]
@@ -153,10 +155,12 @@ class Space:
 
     def active(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         """Names that exist in this configuration, in the order of the space: all their conditions hold."""
+        if not self.conditional:
+            return self.names
         on: set[str] = set()
         for name in self._order:
             when = self._by_name[name].when
-            if all(
+            if not when or all(
                 parent in on and self._is_one_of(parent, config.get(parent), values) for parent, values in when.items()
             ):
                 on.add(name)
@@ -164,6 +168,9 @@ class Space:
 
     def _is_one_of(self, parent: str, value: Any, values: Sequence[Any]) -> bool:
         p = self._by_name[parent]
+        if isinstance(p, Choice):
+            place = p.index(value)
+            return place is not None and any(p.index(v) == place for v in values)
         if p.fault(value):
             return False
         rounded = p.round(value)
@@ -236,11 +243,6 @@ class Space:
         full = [dict(zip(self.names, row, strict=True)) for row in zip(*columns, strict=True)]
         return [self._only_active(config) for config in full] if self.conditional else full
 
-    @property
-    def conditional(self) -> bool:
-        """Whether any parameter has a condition."""
-        return any(p.when for p in self.parameters)
-
     def activity(self, configs: Sequence[Mapping[str, Any]]) -> "NDArray[np.bool_]":
         """Which parameters are active, shape (n, d)."""
         import numpy as np
@@ -265,7 +267,8 @@ class Space:
         found: list[Config] = []
         size = max(8, 1 << (2 * n - 1).bit_length())
         for batch in range(1, _BATCHES + 1):
-            found += [c for c in self.from_unit(engine.random(size)) if self.fulfils(c)]
+            drawn = engine.random(size)
+            found += [c for c in self.from_unit(drawn if self.relations else drawn[:n]) if self.fulfils(c)]
             if len(found) >= n or not self.relations:
                 return found[:n]
             size = min(size * 2, 8192)
