@@ -113,7 +113,7 @@ def report(args: argparse.Namespace, tasks: Sequence[Task], on_record: dict[runs
         if k.task in names and k.seed in args.seeds and k.trials == args.trials and k.method in variants
     ]
     if args.code:
-        wanted = [r for r in wanted if r.key.code == _code(r.key.method, args)]
+        wanted = [r for r in wanted if not r.key.method.startswith("tunewright") or r.key.code == args.code]
     found = dict(table.curves(wanted))
     pairs = [(t.name, s) for t in tasks for s in args.seeds]
     for method in args.methods:
