@@ -1,6 +1,7 @@
 """What trainers of labelled examples share: which examples a step takes, and their optimizer."""
 
 import math
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from .torch_errors import ConflictError
@@ -34,9 +35,9 @@ class Epochs(Task):
         self.steps = None if given.epochs is None else math.ceil(given.epochs * self.epoch_steps)
         self._order: tuple[int, Any] = (-1, None)
 
+    @abstractmethod
     def rows(self, picked: "np.ndarray[Any, Any]", random: "np.random.Generator") -> tuple["torch.Tensor", ...]:
         """The examples of these numbers, each tensor with one row an example; `random` for augmentation."""
-        raise NotImplementedError
 
     def batch(self, step: int) -> tuple["torch.Tensor", ...]:
         """The examples of this step; what is left of an epoch after its whole batches is passed over."""
