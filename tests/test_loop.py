@@ -56,21 +56,21 @@ def test_the_same_seed_gives_the_same_study_and_another_seed_another(tmp_path: P
     assert runs[0] != runs[2]
 
 
-def test_the_models_zero_shot_points_follow_the_default_in_its_order(tmp_path: Path) -> None:
+def test_the_models_zero_shot_points_run_in_its_order(tmp_path: Path) -> None:
     t = tuner(tmp_path, Scripted([points(0.02, 0.003, 0.05, 0.007, 0.03)], repeat_last=True))
-    trials = t.run(objective, trials=6).trials
-    assert [x.source for x in trials] == ["default", *["llm"] * 5]
-    assert [x.config["lr"] for x in trials[1:]] == [0.02, 0.003, 0.05, 0.007, 0.03]
-    assert trials[1].rationale == "try 0.02"
-    assert trials[1].call_id == "00001-first_round-0"
+    trials = t.run(objective, trials=7).trials
+    assert [x.source for x in trials] == ["default", "textbook", *["llm"] * 5]
+    assert [x.config["lr"] for x in trials[2:]] == [0.02, 0.003, 0.05, 0.007, 0.03]
+    assert trials[2].rationale == "try 0.02"
+    assert trials[2].call_id == "00002-first_round-0"
 
 
 def test_a_refused_proposal_does_not_run_and_the_stand_in_has_its_own_name(tmp_path: Path) -> None:
     t = tuner(tmp_path, Scripted([points(0.02, 7.0, 0.02), points()], repeat_last=True))
-    trials = t.run(objective, trials=4).trials
-    assert [x.source for x in trials[:2]] == ["default", "llm"]
-    assert trials[2].turn == "llm"
-    assert trials[2].source == "sobol"
+    trials = t.run(objective, trials=5).trials
+    assert [x.source for x in trials[:3]] == ["default", "textbook", "llm"]
+    assert trials[3].turn == "llm"
+    assert trials[3].source == "sobol"
     reasons = [r.verdict.reason.split(":")[0] for x in trials for r in x.refused]
     assert sorted(reasons) == ["invalid", "repeat"]
     fates = {f.fate for f in t.result().ledger.fates()}
@@ -103,10 +103,10 @@ def test_asking_for_the_last_trial_asks_no_model_for_another(tmp_path: Path, lim
         asked.set()
         return points(0.02)
 
-    t = tuner(tmp_path, Scripted([reply]), budget={"trials": 1} if limited_by == "card" else {})
+    t = tuner(tmp_path, Scripted([reply]), budget={"trials": 2} if limited_by == "card" else {})
     if limited_by == "session":
-        t.planner.limit = 1
-    assert t.ask().source == "default"
+        t.planner.limit = 2
+    assert [x.source for x in t.ask(2)] == ["default", "textbook"]
     assert asked.wait(0.5 if limited_by else 30) is (limited_by is None)
 
 

@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from tunewright.earlier import Earlier, Row, fitting, recorded
 from tunewright.earlier_sources import read
 from tunewright.errors import CardError, StudyError
 from tunewright.llm.scripted import Scripted
-from tunewright.planner import INITIAL, INITIAL_SMALL, WARM, WARM_SMALL
 from tunewright.report import earlier_lines, report
 from tunewright.space import Float, Space
-from tunewright.starting import EARLIER, TEXTBOOK
+from tunewright.starting import EARLIER, TEXTBOOK, of_textbook
+from tunewright.turns import INITIAL, INITIAL_SMALL, WARM, WARM_SMALL
 from tunewright_tools.base import Outcome
 
 
@@ -29,17 +30,25 @@ def answers(request: Any) -> Any:
     return {"proposals": [{"config": {**config(lr, 128), "momentum": None}} for lr in rates]}
 
 
-def test_a_model_has_its_zero_shot_turns_right_after_the_default(tmp_path: Path) -> None:
-    found = sources(tmp_path, Scripted([answers], repeat_last=True), 1 + WARM)
-    assert found == [("default", "default"), *[("llm", "llm")] * WARM]
+def test_a_model_has_its_zero_shot_turns_after_the_default_and_the_textbooks_guess(tmp_path: Path) -> None:
+    found = sources(tmp_path, Scripted([answers], repeat_last=True), 2 + WARM)
+    assert found == [("default", "default"), ("textbook", "textbook"), *[("llm", "llm")] * WARM]
 
 
-def test_a_small_model_shares_the_start_with_quasi_random_points(tmp_path: Path) -> None:
+def test_a_small_model_shares_the_start_with_the_textbook(tmp_path: Path) -> None:
     model = Scripted([answers], repeat_last=True, trusted_tools=False)
     found = sources(tmp_path, model, INITIAL_SMALL)
-    spread = INITIAL_SMALL - 1 - WARM_SMALL
-    assert found == [("default", "default"), *[("llm", "llm")] * WARM_SMALL, *[("sobol", "sobol")] * spread]
+    small = [("llm", "llm")] * WARM_SMALL
+    more = [("textbook", "textbook")] * (TEXTBOOK - 1)
+    assert found == [("default", "default"), ("textbook", "textbook"), *small, *more]
     assert {r.n_expected for r in model.requests} == {1}
+
+
+def test_without_the_textbook_a_small_model_shares_the_start_with_quasi_random_points(tmp_path: Path) -> None:
+    model = Scripted([answers], repeat_last=True, trusted_tools=False)
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, textbook=False) as tuner:
+        found = [t.turn for t in tuner.run(objective, trials=INITIAL_SMALL).trials]
+    assert found == ["default", *["llm"] * WARM_SMALL, *["sobol"] * (INITIAL_SMALL - 1 - WARM_SMALL)]
 
 
 def test_without_a_model_the_start_is_quasi_random(tmp_path: Path) -> None:
@@ -48,7 +57,7 @@ def test_without_a_model_the_start_is_quasi_random(tmp_path: Path) -> None:
 
 def test_a_trusted_model_is_asked_once_for_all_its_zero_shot_points(tmp_path: Path) -> None:
     model = Scripted([answers], repeat_last=True)
-    sources(tmp_path, model, 1 + WARM)
+    sources(tmp_path, model, 2 + WARM)
     assert [(r.purpose, r.n_expected) for r in model.requests] == [("first_round", WARM)]
 
 
@@ -69,7 +78,7 @@ def test_an_error_of_ours_in_the_models_thread_is_not_swallowed(tmp_path: Path) 
 def test_where_the_model_never_answers_the_textbook_stands_in_under_its_own_name(tmp_path: Path) -> None:
     found = sources(tmp_path, Scripted([]), INITIAL + 1)
     assert [source for _, source in found] == ["default", *["textbook"] * TEXTBOOK, "sobol", "surrogate"]
-    assert {turn for turn, source in found if source == "textbook"} == {"llm"}
+    assert [turn for turn, source in found if source == "textbook"] == ["textbook", "llm", "textbook"]
 
 
 def test_a_model_that_may_not_be_asked_leaves_its_turns_to_the_textbook(tmp_path: Path) -> None:
@@ -83,9 +92,36 @@ def test_a_model_whose_replies_cannot_run_counts_as_silent(tmp_path: Path) -> No
     assert [source for _, source in found][1 : 1 + TEXTBOOK] == ["textbook"] * TEXTBOOK
 
 
-def test_one_usable_reply_and_the_textbook_stays_closed(tmp_path: Path) -> None:
+def test_one_usable_reply_and_the_textbook_gives_its_guess_alone(tmp_path: Path) -> None:
     one = {"proposals": [{"config": {**config(0.02), "momentum": None}}]}
-    assert [source for _, source in sources(tmp_path, Scripted([one]), 3)] == ["default", "llm", "sobol"]
+    found = sources(tmp_path, Scripted([one]), 4)
+    assert [source for _, source in found] == ["default", "textbook", "llm", "sobol"]
+
+
+def test_a_model_with_a_bad_start_leaves_its_zero_shot_turns_to_the_textbook(tmp_path: Path) -> None:
+    def bad(request: Any) -> Any:
+        return {"proposals": [{"config": {**config(0.09 - 0.01 * i, 16), "momentum": None}} for i in range(5)]}
+
+    found = sources(tmp_path, Scripted([bad], repeat_last=True), 7)
+    # the third runs because it was decided on before the second had ended
+    assert [source for _, source in found] == ["default", "textbook", "llm", "llm", "llm", "textbook", "textbook"]
+
+
+def test_the_default_at_the_textbooks_own_values_is_not_run_twice(tmp_path: Path) -> None:
+    guess = of_textbook(card(), 0)[0].config
+    space = Space(*(replace(p, default=guess[p.name]) if p.name in guess else p for p in card().space))
+    found = sources(tmp_path, Scripted([answers], repeat_last=True), 2, space=space)
+    assert [source for _, source in found] == ["default", "llm"]
+
+
+def test_later_turns_of_the_textbook_run_a_draw_that_the_surrogate_likes(tmp_path: Path) -> None:
+    with Tuner(card(), Scripted([answers], repeat_last=True), f"sqlite:///{tmp_path}/s.db", folder=tmp_path) as tuner:
+        trials = tuner.run(objective, trials=25).trials
+    fixed = {str(p.config) for p in of_textbook(card(), 0)}
+    by_book = [t for t in trials if t.source == "textbook"]
+    assert [t.predicted is None for t in by_book] == [str(t.config) in fixed for t in by_book]
+    assert by_book[0].number == 1
+    assert any(t.predicted for t in by_book)
 
 
 def test_what_the_textbook_does_not_know_stays_quasi_random(tmp_path: Path) -> None:
@@ -137,8 +173,8 @@ def test_earlier_trials_that_are_worse_than_the_default_run_no_more(tmp_path: Pa
 def test_the_models_zero_shot_turns_follow_the_earlier_trials(tmp_path: Path) -> None:
     model = Scripted([answers], repeat_last=True)
     with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, earlier=[past()]) as tuner:
-        trials = tuner.run(objective, trials=1 + EARLIER + WARM).trials
-    assert [t.turn for t in trials] == ["default", *["earlier"] * EARLIER, *["llm"] * WARM]
+        trials = tuner.run(objective, trials=2 + EARLIER + WARM).trials
+    assert [t.turn for t in trials] == ["default", *["earlier"] * EARLIER, "textbook", *["llm"] * WARM]
 
 
 def test_a_study_goes_on_without_the_file_and_as_if_never_stopped(tmp_path: Path) -> None:

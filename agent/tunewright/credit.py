@@ -10,8 +10,8 @@
 | a, b | Beta parameters of a source: its PRIOR plus the sums of w r and of w (1 - r) over its turns |
 
 A turn is drawn by Thompson sampling (Thompson 1933) over Beta(a, b); with a chance FLOOR of its own the turn goes to
-the model, or to its prior, so that a model that turns good late wins its turns back. A turn of the model whose
-proposals the guard refuses costs a call, not a trial: the surrogate's point runs.
+the model, to its prior or to the textbook, so that a model that turns good late wins its turns back. A turn of the
+model whose proposals the guard refuses costs a call, not a trial: the surrogate's point runs.
 """
 
 import math
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 GAMMA = 0.9
-FLOOR: dict[Source, float] = {"llm": 0.2, "prior": 0.1}
+FLOOR: dict[Source, float] = {"llm": 0.2, "prior": 0.1, "textbook": 0.1}
 TINY = 1e-3
 PRIOR: dict[Source, tuple[float, float]] = {"surrogate": (2.0, 2.0)}
 _OTHERS = (1.0, 2.0)
@@ -114,18 +114,18 @@ def next_turn(card: TaskCard, trials: Sequence[Trial], sources: Sequence[Source]
     return max(drawn, key=lambda s: drawn[s])
 
 
-def bad_start(card: TaskCard, trials: Sequence[Trial]) -> bool:
-    """Whether the model's first trials all failed or were, by no metric, better than the median of what others found.
+def bad_start(card: TaskCard, trials: Sequence[Trial], source: Source = "llm") -> bool:
+    """Whether a source's first trials all failed or were, by no metric, better than the median of what others found.
 
-    The best of earlier studies do not count: they are picked, and a model need not beat them at once.
-    Then its zero-shot turns end and the prior that it stated with them is left aside: what it says with results in
-    view still gets its turns.
+    What others found up to now counts, not what the model found (the textbook need not beat it), nor the best of
+    earlier studies (they are picked, and nobody need beat them at once). After a bad start the zero-shot turns end and
+    the prior that was stated with them is left aside: what the model says with results in view still gets its turns.
     """
     from statistics import median
 
     ended = [t for t in trials if not t.running and t.status not in ("lost", "cancelled")]
-    first = sorted((t for t in ended if t.source == "llm"), key=lambda t: t.number)[:FIRST]
-    others = [losses for t in ended if t.source not in ("llm", "earlier") and (losses := _losses(card, t))]
+    first = sorted((t for t in ended if t.source == source), key=lambda t: t.number)[:FIRST]
+    others = [losses for t in ended if t.source not in (source, "llm", "earlier") and (losses := _losses(card, t))]
     if len(first) < FIRST or not others:
         return False
     middle = [median(column) for column in zip(*others, strict=True)]

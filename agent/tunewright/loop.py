@@ -78,7 +78,7 @@ class Tuner:
         executor: Executor | None = None,
         earlier: Sequence[Any] = (),
         branch: bool = False,
-        textbook: bool = False,
+        textbook: bool | None = None,
     ) -> None:
         if workers < 1:
             raise CardError(f"workers is {workers}", "at least one worker runs the trials")
@@ -88,8 +88,8 @@ class Tuner:
             self.chat.check()
         found = opened(card, storage, seed=seed, earlier=earlier, branch=branch)
         self.study, self.taken_in, self._lost = found.study, found.taken_in, found.lost
-        if textbook:
-            self.study.set("textbook", True)
+        if textbook is not None:
+            self.study.set("textbook", textbook)
         card = self.card = self.study.card
         self.seed = self.study.seed
         self.workers = workers

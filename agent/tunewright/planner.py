@@ -1,8 +1,7 @@
-"""Decide the next trial from the record: whose turn it is, what that source proposes, what the guard says of it.
+"""Decide the next trial from the record: what the source whose turn it is proposes, what the guard says of it.
 
 Everything here is a function of the record, the seed and the trial's number, so that a study that was killed goes on
-as if it had not been. For that, whose turn `number` is depends on the trials before `number - 1` only: the model is
-asked while that one runs.
+as if it had not been.
 """
 
 import threading
@@ -15,17 +14,18 @@ from typing import TYPE_CHECKING, Literal
 
 from tunewright.brief import BEST, FEW, Brief, FateBrief, brief
 from tunewright.card import TaskCard
-from tunewright.credit import bad_start, next_turn
 from tunewright.earlier import recorded, refitted
 from tunewright.guard import Guard
 from tunewright.ledger import Call
 from tunewright.prior import candidates
 from tunewright.proposer import Proposer
 from tunewright.questions import Round
-from tunewright.reply import Prior
-from tunewright.starting import of_earlier, of_textbook, worth_more
+from tunewright.starting import of_earlier
+from tunewright.stopping import share_used
 from tunewright.study import Study
+from tunewright.textbook import prior as textbook_prior
 from tunewright.trial import Interval, Proposal, Refusal, Source, Trial, Verdict
+from tunewright.turns import INITIAL, Turns
 from tunewright_tools.base import Config
 
 if TYPE_CHECKING:
@@ -34,22 +34,16 @@ if TYPE_CHECKING:
     from tunewright.surrogate import Surrogate
     from tunewright.surrogate_transfer import Transfer
 
-WARM = 5
-"""Zero-shot turns of the model, right after the default and the best of earlier trials."""
-WARM_SMALL = 2
-"""The same for a small model: its points crowd around the default, and a surrogate learns little from a crowd."""
-INITIAL = 5
-"""Trials before the surrogate chooses; without a model they are quasi-random."""
-INITIAL_SMALL = 6
-"""The same with a small model: half of them are quasi-random."""
 PER_CALL = 5
 """Configurations that a later call asks for; the surrogate picks among them."""
 FEWEST_FOR_NO_GAIN = 10
 """Values needed before "no gain expected" is believed."""
+EXPLOIT = 0.8
+"""Share of the budget after which nothing is tried for what it would teach."""
 _FROM_DEFAULT = 0.5
 """Share of its parameters that a point beyond the first few takes from the default, with several workers."""
 _PRIOR_DRAWS = 256
-_PURPOSES = {"turn": 1, "prior": 2, "fit": 3, "suggest": 4, "earlier": 5, "halfway": 6}
+_PURPOSES = {"prior": 2, "fit": 3, "suggest": 4, "earlier": 5, "halfway": 6}
 
 
 class NothingLeft(Exception):  # noqa: N818 (an end, no error)
@@ -114,7 +108,6 @@ class Planner:
         self.seed = seed
         self.workers = workers
         self._small = proposer is not None and not proposer.chat.trusted_tools
-        self.warm = WARM_SMALL if self._small else WARM
         self.limit: int | None = None
         """Trials of the whole study where that is not the card's; the model is told how many are left."""
         self.earlier = [refitted(one, card) for one in recorded(study)]
@@ -122,69 +115,22 @@ class Planner:
         self._best_earlier = of_earlier(card, self.earlier)
         same_task = any(one.same_task for one in self.earlier)
         self._initial = max(2, 1 + len(self._best_earlier)) if same_task else INITIAL
+        self._turns = Turns(card, study, proposer, best_earlier=self._best_earlier, initial=self._initial, seed=seed)
         self._asked: dict[int, Future[None]] = {}
-        self._turns: dict[int, Source] = {}
-
-    # -- whose turn ----------------------------------------------------------------------------------------------
-
-    def turn(self, number: int, trials: Sequence[Trial]) -> Source:
-        """The source whose turn trial `number` is, from the trials before `number - 1`."""
-        if number not in self._turns:
-            self._turns[number] = self._turn(number, [t for t in trials if t.number < number])
-        return self._turns[number]
-
-    def _turn(self, number: int, earlier: Sequence[Trial]) -> Source:
-        if not earlier and self.card.start == "default":
-            return "default"
-        if sum(t.turn == "earlier" for t in earlier) < len(self._best_earlier):
-            settled = [t for t in earlier if t.number < number - 1]
-            if worth_more(self.card, settled):
-                return "earlier"
-        model = self.proposer is not None and self.proposer.silenced() is None
-        if model and self._warming(earlier, number):
-            return "llm"
-        if len(earlier) < (INITIAL_SMALL if model and self._small else self._initial):
-            left = sum(t.source == "textbook" for t in earlier) < len(self._textbook)
-            return "textbook" if left and self._by_textbook(number) else "sobol"
-        sources: list[Source] = ["surrogate"]
-        sources += ["llm"] if model else []
-        settled = [t for t in earlier if t.number < number - 1]
-        sources += ["prior"] if self._prior() and not bad_start(self.card, settled) else []
-        return next_turn(self.card, settled, sources, self._rng(number, "turn"))
-
-    @cached_property
-    def _textbook(self) -> list[Proposal]:
-        return of_textbook(self.card, self.seed)
-
-    def _by_textbook(self, number: int) -> bool:
-        """Whether the textbook gives starting points: the person said so, or the model has given none that can run."""
-        if self.study.get("textbook", False):
-            return True
-        before = [c for c in self.study.ledger.calls() if c.number < number]
-        usable = any(not self.card.space.check(p.config).faults for c in before for p in c.proposals)
-        return self.proposer is not None and not usable
-
-    def _rng(self, number: int, purpose: str) -> "np.random.Generator":
-        import numpy as np
-
-        return np.random.default_rng([self.seed, number, _PURPOSES[purpose]])
-
-    def _warming(self, trials: Sequence[Trial], number: int) -> bool:
-        """Whether the model's zero-shot turns go on: not all are spent, and the first were no bad start."""
-        if sum(t.turn == "llm" for t in trials if t.number < number) >= self.warm:
-            return False
-        return not bad_start(self.card, [t for t in trials if t.number < number - 1])
 
     # -- asking the model ahead of its turn ----------------------------------------------------------------------
 
     def prefetch(self, number: int) -> None:
         """Ask the model for trial `number` in the background, when that is its turn and no call is on the way."""
         trials = self.study.trials()
-        if self.proposer is None or number in self._asked or self.turn(number, trials) != "llm" or self._in_flight():
+        if self.proposer is None or number in self._asked or self._in_flight():
             return
-        if (self.workers > 1 or self._warming(trials, number)) and self._fresh(number, trials):
+        if self._turns.of(number, trials) != "llm":
             return
-        if self._warming(trials, number) and self._calls("first_round"):
+        warming = self._turns.warming(number, trials)
+        if (self.workers > 1 or warming) and self._fresh(number, trials):
+            return
+        if warming and self._turns.calls("first_round"):
             return
         # the brief is made here, not in the thread: a surrogate is fitted for it, and only the call should overlap
         question = self._question(number, tuple(_before(t, number) for t in trials if t.number < number))
@@ -209,8 +155,8 @@ class Planner:
         left = self.limit if self.limit is not None else self.card.budget.trials
         left = max(left - number, 0) if left is not None else None
         taken = self._taken(trials)
-        if self._warming(trials, number):
-            return _Question("first_round", brief(self.card, trials, trials_left=left), self.warm, taken)
+        if self._turns.warming(number, trials):
+            return _Question("first_round", brief(self.card, trials, trials_left=left), self._turns.warm, taken)
         view = self._view(number, trials)
         text = brief(
             self.card,
@@ -237,15 +183,6 @@ class Planner:
             fates.append(FateBrief(last.config, f"ran as trial {last.number}, {value}"))
         return fates
 
-    def _calls(self, purpose: str) -> list[Call]:
-        return [c for c in self.study.ledger.calls() if f"-{purpose}-" in c.id]
-
-    def _prior(self) -> Prior:
-        stated: Prior = {}
-        for call in self._calls("first_round"):
-            stated |= call.prior
-        return stated
-
     # -- deciding ------------------------------------------------------------------------------------------------
 
     def decide(self, number: int) -> Decision:
@@ -255,11 +192,11 @@ class Planner:
             NothingLeft: nothing untried is left, or no gain is expected any more.
         """
         trials = tuple(t for t in self.study.trials() if t.number < number or self.workers > 1)
-        turn = self.turn(number, trials)
+        turn = self._turns.of(number, trials)
         if turn == "default":
             return self._default()
-        if turn in ("earlier", "textbook"):
-            points = self._best_earlier if turn == "earlier" else self._textbook
+        if turn == "earlier" or (turn == "textbook" and self._turns.textbook_starts(number, trials)):
+            points = self._best_earlier if turn == "earlier" else self._turns.textbook
             stand_in = self._quasi_random(self._taken(trials), "all such points were tried")
             return replace(self._next_of(points, self._taken(trials)) or stand_in, turn=turn)
         if turn == "sobol":
@@ -270,16 +207,18 @@ class Planner:
         if turn == "llm":
             proposals = self._llm_proposals(number, trials)
             if proposals is None:
-                return self._fallback(number, view)  # the reply is not there yet, and its turn is not spent
-            decision, refused = self._first_accepted(view, proposals, "llm", ranked=not self._warming(trials, number))
+                return self._fallback(number, view, trials)  # the reply is not there yet, and its turn is not spent
+            warming = self._turns.warming(number, trials)
+            decision, refused = self._first_accepted(view, proposals, "llm", ranked=not warming)
             if decision:
                 return decision
-        if turn == "prior" and view.surrogate:
-            drawn = candidates(self.card.space, self._prior(), _PRIOR_DRAWS, self._rng(number, "prior"))
-            decision, refused = self._first_accepted(view, [Proposal(c, "prior") for c in drawn], "prior", ranked=True)
+        if turn in ("prior", "textbook") and view.surrogate:
+            stated = self._turns.stated_prior() if turn == "prior" else textbook_prior(self.card)
+            drawn = candidates(self.card.space, stated, _PRIOR_DRAWS, self._rng(number, "prior"))
+            decision, refused = self._first_accepted(view, [Proposal(c, turn) for c in drawn], turn, ranked=True)
             if decision:
                 return decision
-        return replace(self._fallback(number, view), turn=turn, refused=refused)
+        return replace(self._fallback(number, view, trials), turn=turn, refused=refused)
 
     def _check_gain(self, view: _View) -> None:
         least = self.card.stop.no_gain
@@ -304,7 +243,7 @@ class Planner:
         """
         self.prefetch(number)
         enough = sum(t.running for t in trials) >= self.workers // 2
-        if self.workers == 1 or (self._warming(trials, number) and enough):
+        if self.workers == 1 or (self._turns.warming(number, trials) and enough):
             wait_for(list(self._asked.values()))
         for future in self._asked.values():
             if future.done():
@@ -316,13 +255,13 @@ class Planner:
         """Proposals for this turn that have neither run nor been refused."""
         spent = {(t.call_id, t.call_index) for t in trials}
         spent |= {(r.proposal.call_id, r.proposal.index) for t in trials for r in t.refused}
-        calls = self._calls("first_round") if self._warming(trials, number) else self._recent(number)
+        calls = self._turns.calls("first_round") if self._turns.warming(number, trials) else self._recent(number)
         return [p for call in calls for p in call.proposals if (p.call_id, p.index) not in spent]
 
     def _recent(self, number: int) -> list[Call]:
         """Calls whose proposals are still worth a look: with one worker, those made for this very trial."""
         age = 1 if self.workers == 1 else 2 * self.workers
-        return [c for c in self._calls("propose") if number - age < c.number <= number]
+        return [c for c in self._turns.calls("propose") if number - age < c.number <= number]
 
     def _first_accepted(
         self, view: _View, proposals: Sequence[Proposal], turn: Source, *, ranked: bool
@@ -345,11 +284,12 @@ class Planner:
         chosen = self._predicted(view, runnable)
         return Decision(chosen, asked.config, verdict, turn, refused), refused
 
-    def _fallback(self, number: int, view: _View) -> Decision:
-        """The surrogate's own point or, while there is nothing to fit, the textbook's or the next quasi-random one."""
+    def _fallback(self, number: int, view: _View, trials: Sequence[Trial]) -> Decision:
+        """The textbook's next point where that is due, else the surrogate's own, else the next quasi-random one."""
+        due = self._turns.textbook if self._turns.textbook_starts(number, trials) else []
+        if found := self._next_of(due, view.taken):
+            return found
         if view.own is None or view.surrogate is None:
-            if self._by_textbook(number) and (found := self._next_of(self._textbook, view.taken)):
-                return found
             return self._quasi_random(view.taken, "too few results to fit a surrogate")
         proposal = self._predicted(view, Proposal(view.own, "surrogate", "highest acquisition value"))
         weights = {f"weight of {name}": weight for name, weight in view.surrogate.agreement.items()}
@@ -400,7 +340,8 @@ class Planner:
         from tunewright.acquisition import suggest
         from tunewright.surrogate import fit
 
-        surrogate = fit(self.card, trials, seed=self._seed(number, "fit"), transfer=self._transfer)
+        seed, exploit = self._seed(number, "fit"), share_used(self.card, trials) >= EXPLOIT
+        surrogate = fit(self.card, trials, seed=seed, transfer=self._transfer, exploit=exploit)
         if surrogate is None:
             return _View(None, None, taken)
         own = suggest(surrogate, self.card, trials, n=1, seed=self._seed(number, "suggest"))
@@ -416,6 +357,11 @@ class Planner:
         from tunewright.surrogate_transfer import Transfer
 
         return Transfer(self.card, self.earlier, self._seed(0, "earlier"))
+
+    def _rng(self, number: int, purpose: str) -> "np.random.Generator":
+        import numpy as np
+
+        return np.random.default_rng([self.seed, number, _PURPOSES[purpose]])
 
     def _seed(self, number: int, purpose: str) -> int:
         return int(self._rng(number, purpose).integers(2**31))

@@ -10,10 +10,10 @@ from tunewright.card import TaskCard
 from tunewright.earlier_sources import read_all
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
-from tunewright.planner import INITIAL, WARM, WARM_SMALL
 from tunewright.questions import Asker
 from tunewright.starting import of_earlier, of_textbook
 from tunewright.toolbox import open_tool
+from tunewright.turns import INITIAL, WARM, WARM_SMALL
 from tunewright_tools.base import Config
 
 _CHARACTERS_PER_TOKEN = 4
@@ -64,7 +64,7 @@ def preview(
     trials: int | None,
     seed: int,
     earlier: Sequence[Any] = (),
-    textbook: bool = False,
+    textbook: bool | None = None,
 ) -> Preview:
     """What a run of this card would do first.
 
@@ -78,9 +78,9 @@ def preview(
     points: list[tuple[str, Config | None]] = [("default", card.space.default())] if card.start == "default" else []
     points += [(p.source, p.config) for p in of_earlier(card, read_all([*card.earlier, *earlier], card))]
     warm = WARM if chat is None or chat.trusted_tools else WARM_SMALL
+    by_book = of_textbook(card, seed) if textbook or (textbook is None and chat is not None) else []
+    points += [(p.source, p.config) for p in by_book[: 1 if chat is not None else INITIAL - len(points)]]
     if chat is None:
-        by_book = of_textbook(card, seed)[: INITIAL - len(points)] if textbook else []
-        points += [(p.source, p.config) for p in by_book]
         points += _quasi_random(card, seed, INITIAL - len(points))
     else:
         points += [("llm", None)] * warm

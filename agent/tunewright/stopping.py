@@ -26,9 +26,9 @@ def stop_reason(card: TaskCard, trials: Sequence[Trial], limit: int | None, now:
         limit: number of trials of the whole study (`--trials`); None leaves it to the card.
         now: Unix seconds; a running trial counts until then.
     """
-    limits = [n for n in (limit, None if limit is not None else card.budget.trials, card.stop.trials) if n is not None]
-    if limits and len(trials) >= min(limits):
-        return StopReason("trials", f"all {min(limits)} trials of the study have been started")
+    most, hours = _most_trials(card, limit), _most_hours(card)
+    if most is not None and len(trials) >= most:
+        return StopReason("trials", f"all {most} trials of the study have been started")
     target = card.stop.target
     if target is not None:
         loss = card.primary.loss
@@ -37,10 +37,32 @@ def stop_reason(card: TaskCard, trials: Sequence[Trial], limit: int | None, now:
                 value = t.outcome.metrics[card.primary.name]
                 if loss(value) <= loss(target):
                     return StopReason("target", f"trial {t.number} reached the target: {card.primary.name} = {value:g}")
-    hours = [h for h in (card.budget.hours, card.stop.hours) if h is not None]
-    if hours and busy_seconds(trials, now) >= 3600 * min(hours):
-        return StopReason("hours", f"trials have run for the {min(hours):g} hours of the budget")
+    if hours is not None and busy_seconds(trials, now) >= 3600 * hours:
+        return StopReason("hours", f"trials have run for the {hours:g} hours of the budget")
     return None
+
+
+def share_used(card: TaskCard, trials: Sequence[Trial]) -> float:
+    """The share of the card's trials or hours that is used up, whichever is larger; 0 where it limits neither.
+
+    A session's own limit (`--trials`) does not count, and of the hours those that ended trials took: a study that is
+    run in pieces is the same as one that is run at once.
+    """
+    most, hours = _most_trials(card, None), _most_hours(card)
+    ended = [t for t in trials if t.finished is not None]
+    return max(
+        len(trials) / most if most else 0.0,
+        busy_seconds(ended, 0.0) / (3600 * hours) if hours else 0.0,
+    )
+
+
+def _most_trials(card: TaskCard, limit: int | None) -> int | None:
+    stated = (limit if limit is not None else card.budget.trials, card.stop.trials)
+    return min((n for n in stated if n is not None), default=None)
+
+
+def _most_hours(card: TaskCard) -> float | None:
+    return min((h for h in (card.budget.hours, card.stop.hours) if h is not None), default=None)
 
 
 def busy_seconds(trials: Sequence[Trial], now: float) -> float:

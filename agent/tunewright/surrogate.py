@@ -86,6 +86,7 @@ class Surrogate:
         fit_note: str = "",
         agreement: Mapping[str, float] | None = None,
         unaware: int = 0,
+        exploit: bool = False,
     ) -> None:
         self.card = card
         self.encoding = encoding
@@ -105,7 +106,7 @@ class Surrogate:
         self._feasible = feasible
         self._pending: Fitted | Joined = value
         self._best = self._incumbent_of(value)
-        self._margin = margin(value.y.numpy()[feasible], unaware)
+        self._margin = 0.0 if exploit else margin(value.y.numpy()[feasible], unaware)
 
     def _incumbent_of(self, model: Fitted | Joined) -> Tensor | None:
         """`best`, shape (S,); None while no trial is feasible. Pending rows count at their posterior mean."""
@@ -245,6 +246,7 @@ def fit(
     seed: int,
     warm: Mapping[str, Any] | None = None,
     transfer: Transfer | None = None,
+    exploit: bool = False,
 ) -> Surrogate | None:
     """What the trials say, or None while fewer than two have a value.
 
@@ -255,6 +257,7 @@ def fit(
         seed: of the hyperparameters' prior draws and of the weights between several metrics.
         warm: `hyperparameters` of an earlier fit; left aside, with a note, when it belongs to another space.
         transfer: what earlier studies expect.
+        exploit: the budget is near its end, so that nothing is tried for what it would teach.
     """
     done = [t for t in trials if t.done and t.outcome and _finite(t.outcome.metrics, card)]
     notes = []
@@ -309,6 +312,7 @@ def fit(
         "; ".join(dict.fromkeys(notes)),
         agreement,
         _unaware(incumbent, [t for t, kept in zip(done, feasible[: len(done)], strict=True) if kept]),
+        exploit,
     )
     return surrogate.with_pending([t.config for t in trials if t.running])
 

@@ -76,13 +76,13 @@ def test_a_given_seed_gives_the_same_points() -> None:
     assert runs[0] == runs[1]
 
 
-def test_the_models_points_come_after_the_default() -> None:
+def test_the_models_points_come_after_the_default_and_the_textbooks_guess() -> None:
     chat = Scripted([reply(0.01, 0.02, 0.03, 0.005, 0.008)], repeat_last=True)
     study = optuna.create_study(sampler=sampler(goal="a toy, lr 0.01 is best", model=chat))
-    study.optimize(objective, n_trials=6)
-    assert sources(study) == ["default", *["llm"] * 5]
-    assert [t.params["lr"] for t in study.trials[1:]] == [0.01, 0.02, 0.03, 0.005, 0.008]
-    assert study.trials[1].user_attrs["rationale"] == "usual"
+    study.optimize(objective, n_trials=7)
+    assert sources(study) == ["default", "textbook", *["llm"] * 5]
+    assert [t.params["lr"] for t in study.trials[2:]] == [0.01, 0.02, 0.03, 0.005, 0.008]
+    assert study.trials[2].user_attrs["rationale"] == "usual"
     assert len(chat.requests) == 1
     text = chat.requests[0].messages[-1].content
     assert "lr 0.01 is best" in text
@@ -101,7 +101,7 @@ def test_the_model_is_asked_again_and_its_points_are_judged() -> None:
 
 def test_a_new_branch_is_a_new_question() -> None:
     chat = Scripted([reply(0.01, optimizer="sgd"), reply(0.02, optimizer="sgd", momentum=0.9)], repeat_last=True)
-    study = optuna.create_study(sampler=sampler(goal="a toy", model=chat))
+    study = optuna.create_study(sampler=sampler(goal="a toy", model=chat, textbook=False))
     study.optimize(objective, n_trials=3)
     assert sources(study) == ["default", "llm", "llm"]
     assert 0.5 <= study.trials[1].params["momentum"] <= 0.99  # nobody knew of it when trial 1 was decided

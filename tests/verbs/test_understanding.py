@@ -52,9 +52,9 @@ def test_why_names_the_model_call(root: Path, opened: Any) -> None:
     point = {"rationale": "the usual rate", "config": {"lr": 0.01, "width": 128, "optimizer": "sgd"}}
     session = opened(root, model=Scripted([{"proposals": [point]}], repeat_last=True))
     session.open(toy_card(root))
-    call(session, "run_trials", {"trials": 2}, by="person")
+    call(session, "run_trials", {"trials": 3}, by="person")
     list(session.events())
-    data = call(session, "why_trial", {"trial": 1}, by="model").data
+    data = call(session, "why_trial", {"trial": 2}, by="model").data
     assert data["rationale"] == "the usual rate"
     assert data["call"]["model"] == "scripted"
     assert data["call"]["template"] == "first_round"

@@ -49,8 +49,12 @@ def run(
         bool, typer.Option("--branch", help="Where the card fits the study no more, open its child NAME.2.")
     ] = False,
     textbook: Annotated[
-        bool, typer.Option("--textbook", help="Start from the textbook's points, also without a model that fails.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--textbook/--no-textbook",
+            help="Points from literature values, where they are known for most parameters. [where a model is named]",
+        ),
+    ] = None,
     pruner: Annotated[
         str | None,
         typer.Option(

@@ -77,7 +77,7 @@ class TunewrightSampler(BaseSampler):
         seed: of everything random; drawn where it is None. Random streams are keyed by it and the trial's number.
         base_url: of an OpenAI-compatible server.
         prices: a price table in place of ours.
-        textbook: start from the textbook's points where it knows the parameters, also without a model that fails.
+        textbook: whether the textbook gives points where it knows most parameters; None: where a model is named.
 
     Raises:
         CardError: a model without a goal, or a card beside a goal or space.
@@ -94,7 +94,7 @@ class TunewrightSampler(BaseSampler):
         seed: int | None = None,
         base_url: str | None = None,
         prices: Any = None,
-        textbook: bool = False,
+        textbook: bool | None = None,
     ) -> None:
         if card is not None and (goal or space is not None):
             raise CardError("a card was given beside a goal or a space", "write them on the card")
@@ -230,8 +230,8 @@ class TunewrightSampler(BaseSampler):
             return kept
         record = OptunaRecord(study, card, learned, constraints, scope)
         put_on_record(record, read_all(card.earlier, card, [one.name for one in recorded(record)]))
-        if self.textbook:
-            record.set("textbook", True)
+        if self.textbook is not None:
+            record.set("textbook", self.textbook)
         proposer = (
             Proposer(self._chat, card, record.ledger, seed=self.seed, budget_usd=card.budget.usd)
             if self._chat is not None and whole

@@ -14,6 +14,7 @@ from tunewright.ledger import Call
 from tunewright.loop import Tuner
 from tunewright.redact import redact
 from tunewright.study import Study
+from tunewright.turns import WARM_SMALL
 from tunewright.verbs.approval import Meter
 
 State = Literal["running", "finishing", "stopping", "ended", "failed"]
@@ -178,7 +179,7 @@ class Run:
         if left is None or planner.proposer is None:
             return
         costs = [call.cost_usd or 0.0 for call in self._tuner.study.ledger.calls()]
-        calls = 2 if planner.proposer.chat.trusted_tools else planner.warm + 1  # of a round, its repair among them
+        calls = 2 if planner.proposer.chat.trusted_tools else WARM_SMALL + 1  # of a round, its repair among them
         cap = sum(costs) + left - calls * max(costs, default=0.0)
         own = self._tuner.card.budget.usd
         planner.proposer.budget_usd = cap if own is None else min(own, cap)
