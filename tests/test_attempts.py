@@ -1,7 +1,11 @@
 """The best and the front of the trials on record."""
 
+import threading
+
+import pytest
 from record_worker import card, config, start
 
+from tunewright.rivals import Withdrawn
 from tunewright.study import Study
 from tunewright_tools.base import Outcome
 
@@ -20,3 +24,35 @@ def test_best_is_the_first_of_equals_and_the_front_keeps_what_nothing_beats(url)
     assert [t.number for t in study.front()] == [0, 1, 3, 4]
     assert study.best().number == 4
     study.close()
+
+
+def test_one_look_reads_once_and_a_trial_that_starts_in_it_still_finds_its_rival(study, url):
+    other = Study.open(card(), url)
+    with study.one_look():
+        assert study.trials() == []
+        first = start(other, config(0), 0)
+        assert study.trials() == study.queue() == []
+        elsewhere = []
+        reader = threading.Thread(target=lambda: elsewhere.extend(study.trials()))
+        reader.start()
+        reader.join()
+        assert elsewhere == [first]  # only the thread that looks sees what it saw
+        with study.one_look(), pytest.raises(Withdrawn) as caught:
+            start(study, config(0), 1)
+        assert caught.value.rival == first
+        assert study.trials() == [first]  # the start has looked anew
+        second = start(study, config(1), 1)
+        assert study.trials() == [first, second]
+        other.finish(first, Outcome("done", {"loss": 0.5}))
+        assert study.trials() == [first, second]
+    assert [t.status for t in study.trials()] == ["done", "running"]
+    other.close()
+
+
+def test_lost_trials_are_closed_from_what_the_record_says_now(study, url):
+    lost = start(study, config(0), 0)
+    with study.one_look():
+        assert study.trials() == [lost]
+        Study.open(card(), url).finish(lost, Outcome("done", {"loss": 0.5}))
+        assert study.sweep() == []
+    assert [t.status for t in study.attempts()] == ["done"]

@@ -174,6 +174,13 @@ def test_keys_tell_configurations_apart_by_the_digits_that_matter() -> None:
     assert NESTED.key(one) != NESTED.key({**one, "depth": 3})
 
 
+def test_keys_of_held_values_that_have_more_digits_than_matter() -> None:
+    held = NESTED.with_held({"lr": 0.00123456})
+    configs = held.from_unit(np.full((1, len(held)), 0.5))
+    assert configs[0]["lr"] == 0.00123456
+    assert held.keys(configs) == [held.key(configs[0])] == [held.key({**configs[0], "lr": 0.00123457})]
+
+
 def test_default_has_only_what_is_active() -> None:
     default = NESTED.default()
     assert default["lr"] == 1e-3
@@ -223,6 +230,7 @@ def test_every_point_of_the_cube_is_a_whole_configuration(space: Space, seed: in
         assert not checked.ignored
         assert tuple(config) == space.active(config)
         assert [n for n, on in zip(space.names, row, strict=True) if on] == list(config)
+    assert space.keys(configs) == [space.key(config) for config in configs]
     u = space.to_unit(configs)
     assert u.shape == (20, len(space))
     assert ((u >= 0) & (u <= 1)).all()

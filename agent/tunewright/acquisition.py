@@ -5,7 +5,7 @@ Every configuration is rounded to what would run before it is scored, so that no
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,11 +73,10 @@ class _Pool:
         self.taken = taken
         self.all = _enumerate(self.space.parameters)
 
-    def runnable(self, configs: Iterable[Config], seen: set[str]) -> list[Config]:
-        """Those that may run; `seen` grows by their keys."""
+    def runnable(self, configs: Sequence[Config], seen: set[str]) -> list[Config]:
+        """Those, made by the space, that may run; `seen` grows by their keys."""
         kept = []
-        for config in configs:
-            key = self.space.key(config)
+        for config, key in zip(configs, self.space.keys(configs), strict=True):
             if key not in self.taken and key not in seen and self.space.fulfils(config):
                 seen.add(key)
                 kept.append(config)

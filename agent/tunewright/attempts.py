@@ -1,6 +1,8 @@
 """Every attempt at every trial as the rows tell it, and the latest of each; the best of them, and the front."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from tunewright.card import TaskCard
 from tunewright.rivals import rival_of
@@ -10,8 +12,15 @@ from tunewright.table import Table
 from tunewright.trial import Trial
 
 
+class _Look(threading.local):
+    """What this thread has read in the `one_look` that it is in."""
+
+    inside = False
+    found: list[Trial] | None = None
+
+
 class Attempts:
-    """The trials on record, read anew at each call.
+    """The trials on record, read anew at each call, but for `one_look`.
 
     Args:
         table: of the study.
@@ -22,16 +31,42 @@ class Attempts:
         self._table = table
         self._spaces = spaces
         self._kept: dict[int, Trial | None] = {}  # finished rows never change
+        self._keys: dict[int, str] = {}  # nor does the configuration of any row
+        self._look = _Look()
 
-    def all(self) -> list[Trial]:
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """A block in which this thread's `all` reads the record once, for a choice that asks for it many times.
+
+        What other processes write meanwhile is seen late, never missed: a choice takes its time anyway, so that a trial
+        that starts looks for rivals with `anew`, after it is on record itself, as does whoever closes lost trials.
+        A block inside another one is a part of it.
+        """
+        if self._look.inside:
+            yield
+            return
+        self._look.inside = True
+        try:
+            yield
+        finally:
+            self._look.inside, self._look.found = False, None
+
+    def all(self, *, anew: bool = False) -> list[Trial]:
         """Every attempt, lost ones included, in the order in which they started.
 
         One that its process is about to take back is left out already, so that all processes see the same record.
+
+        Args:
+            anew: read the record also inside `one_look`, which goes on with what is found.
         """
+        if self._look.found is not None and not anew:
+            return list(self._look.found)
         found: list[Trial] = []
         for t in self.with_rivals():
             if not t.running or self.rival(t, found) is None:
                 found.append(t)
+        if self._look.inside:
+            self._look.found = list(found)
         return found
 
     def with_rivals(self) -> list[Trial]:
@@ -51,7 +86,9 @@ class Attempts:
         return rival_of(mine, attempts, self._key)
 
     def _key(self, trial: Trial) -> str:
-        return self._spaces[trial.space_revision].key(trial.config)
+        if trial.record_id not in self._keys:
+            self._keys[trial.record_id] = self._spaces[trial.space_revision].key(trial.config)
+        return self._keys[trial.record_id]
 
 
 def latest(attempts: Sequence[Trial]) -> list[Trial]:

@@ -23,6 +23,7 @@ from tunewright.llm.factory import open_chat
 from tunewright.next_trial import NextTrial
 from tunewright.opening import opened
 from tunewright.planner import NothingLeft, Planner
+from tunewright.preload import preload
 from tunewright.proposer import Proposer
 from tunewright.pruning.early import EarlyStop
 from tunewright.result import Result, result_of
@@ -55,7 +56,7 @@ class Tuner:
             `Earlier`. They are kept in the record, so that a study that goes on needs them no more.
         branch: where the card's space no longer fits the study on record, open a child of it, named NAME.2, that knows
             the parent's trials; see `branching`.
-        textbook: start from the textbook's points where it knows the parameters, also without a model that fails.
+        textbook: whether the textbook gives points where it knows most parameters; None: where a model is named.
 
     Raises:
         ModelError: the model cannot be asked (before any trial has run).
@@ -140,6 +141,7 @@ class Tuner:
                     yield from self._silence()
                 if not running:
                     break
+                preload(executor, trials if trials is not None else self.card.budget.trials)
                 for report in executor.wait(TICK_S):
                     if report.point is not None:
                         yield Progress(report.job.number, report.point)
@@ -178,8 +180,9 @@ class Tuner:
 
     def _next(self, now: float) -> Trial | None:
         """The next trial, or None once a stop rule holds. Points that wait in line still count as trials."""
-        self.stopped = _ASKED if self._asked_to_end is not None else self._stop_reason(now)
-        return None if self.stopped is not None else self._started()
+        with self.study.one_look():
+            self.stopped = _ASKED if self._asked_to_end is not None else self._stop_reason(now)
+            return None if self.stopped is not None else self._started()
 
     def _stop_reason(self, now: float) -> StopReason | None:
         # a lost or cancelled trial that waits to run again uses up no budget
@@ -196,8 +199,9 @@ class Tuner:
 
     def _ask_ahead(self, number: int, now: float) -> None:
         """Let the model think of trial `number` while others run, unless the study ends before it."""
-        if self._stop_reason(now) is None:
-            self.planner.prefetch(number)
+        with self.study.one_look():
+            if self._stop_reason(now) is None:
+                self.planner.prefetch(number)
 
     def _silence(self) -> Iterator[Event]:
         reason = self.planner.proposer.silenced() if self.planner.proposer else None
@@ -245,13 +249,14 @@ class Tuner:
         """
         if n is not None:
             return [self.ask() for _ in range(n)]
-        trial = self._started()
-        if trial is None:
-            assert self.stopped is not None
-            raise StudyError(
-                f"the study has ended: {self.stopped.text}", "look at `best`, or open a study with a wider space"
-            )
-        self._ask_ahead(trial.number + 1, time.time())
+        with self.study.one_look():
+            trial = self._started()
+            if trial is None:
+                assert self.stopped is not None
+                raise StudyError(
+                    f"the study has ended: {self.stopped.text}", "look at `best`, or open a study with a wider space"
+                )
+            self._ask_ahead(trial.number + 1, time.time())
         return trial
 
     def tell(

@@ -1,10 +1,13 @@
 """The next trial, put on record: a re-run, the default, a person's own point, or what the planner decides."""
 
+from collections.abc import Sequence
+
 from tunewright.planner import Planner
 from tunewright.rivals import Withdrawn
 from tunewright.seeds import tuning_seed
 from tunewright.study import Study
 from tunewright.trial import Trial, Verdict
+from tunewright.waiting import QueueEntry
 
 
 class NextTrial:
@@ -20,15 +23,17 @@ class NextTrial:
         Raises:
             NothingLeft: no further trial is worth running.
         """
-        while True:
-            try:
-                return self._rerun() or self._default_first() or self._queued() or self._decided()
-            except Withdrawn:
-                continue  # another process was faster with the same point; the record has moved on
+        with self._study.one_look():
+            while True:
+                waiting = self._study.queue()
+                try:
+                    return self._rerun(waiting) or self._default_first() or self._queued(waiting) or self._decided()
+                except Withdrawn:
+                    continue  # another process was faster with the same point; the start has looked at the record anew
 
-    def _rerun(self) -> Trial | None:
+    def _rerun(self, waiting: Sequence[QueueEntry]) -> Trial | None:
         """A lost or cancelled trial, once more: the same number, seed and story, another attempt."""
-        for entry in self._study.queue():
+        for entry in waiting:
             if entry.number is None:
                 continue
             before = next(t for t in self._study.trials() if t.number == entry.number)
@@ -49,9 +54,9 @@ class NextTrial:
         """Trial 0, also when a person's own points are in line already."""
         return self._decided() if self._study.card.start == "default" and not self._study.trials() else None
 
-    def _queued(self) -> Trial | None:
+    def _queued(self, waiting: Sequence[QueueEntry]) -> Trial | None:
         """The first of a person's own points."""
-        for entry in self._study.queue():
+        for entry in waiting:
             faults = self._study.card.space.check(entry.config).faults
             if faults:  # it fitted when it was put in line; the bounds have moved since
                 self._study.drop(entry.id, "; ".join(map(str, faults)))

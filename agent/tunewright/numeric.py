@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunewright.errors import SpaceError
@@ -216,9 +217,10 @@ class Int(_Numeric):
             )
         if self.rounding and self.step is not None:
             raise SpaceError(f"{self.name!r} has both rounding and step", "choose one of them")
-        if self.rounding and not self._powers():
+        if self.rounding and not self._powers:
             raise SpaceError(f"no power of two lies from {self.low} to {self.high} ({self.name!r})", "widen the bounds")
 
+    @cached_property
     def _powers(self) -> list[int]:
         first = max(0, math.ceil(math.log2(max(self.low, 1))) - 1)
         return (
@@ -239,7 +241,9 @@ class Int(_Numeric):
 
     def round(self, value: Any) -> int:
         if self.rounding:
-            return min(self._powers(), key=lambda p: abs(math.log2(p) - math.log2(max(value, 0.5))))
+            if value in self._powers:
+                return int(value)
+            return min(self._powers, key=lambda p: abs(math.log2(p) - math.log2(max(value, 0.5))))
         if self.step is not None:
             last = (self.high - self.low) // self.step
             return int(self.low + min(round((value - self.low) / self.step), last) * self.step)
@@ -250,7 +254,7 @@ class Int(_Numeric):
 
         x = np.asarray(values, dtype=float)
         if self.rounding:
-            powers = self._powers()
+            powers = self._powers
             index = np.rint(np.log2(np.maximum(x, 0.5))) - math.log2(powers[0])
             return np.asarray((np.clip(index, 0, len(powers) - 1) + 0.5) / len(powers))
         if self.step is not None:
@@ -266,7 +270,7 @@ class Int(_Numeric):
 
         u = np.clip(np.asarray(units, dtype=float), 0.0, 1.0)
         if self.rounding:
-            powers = self._powers()
+            powers = self._powers
             return [powers[i] for i in np.minimum((u * len(powers)).astype(int), len(powers) - 1).tolist()]
         if self.step is not None:
             count = (self.high - self.low) // self.step + 1

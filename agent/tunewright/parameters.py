@@ -94,6 +94,11 @@ class Choice(Parameter):
         return self.choices[0]
 
 
+_KINDS = {bool: "bool", int: "number", float: "number", str: "str"}
+
+
 def _identity(value: Any) -> tuple[str, Any]:
+    if kind := _KINDS.get(type(value)):
+        return kind, value
     kind = "bool" if isinstance(value, bool) else "number" if isinstance(value, int | float) else type(value).__name__
     return kind, value if isinstance(value, bool | int | float | str) else repr(value)

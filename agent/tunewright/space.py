@@ -79,8 +79,13 @@ class Space:
         doubled = sorted({name for name in self.names if self.names.count(name) > 1})
         if doubled:
             raise SpaceError(f"the parameter {doubled[0]!r} is there twice", "give each parameter its own name")
-        self._order = self._parents_first()
-        self.conditional = any(p.when for p in parameters)
+        order = self._parents_first()
+        self._conditions = [
+            (name, [(self._by_name[parent], self._places(parent, values)) for parent, values in when.items()])
+            for name in order
+            if (when := self._by_name[name].when)
+        ]
+        self.conditional = bool(self._conditions)
         """Whether any parameter has a condition."""
         self.relations: tuple[Relation, ...] = tuple(Relation(text) for text in relations)
         for relation in self.relations:
@@ -155,26 +160,21 @@ class Space:
 
     def active(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         """Names that exist in this configuration, in the order of the space: all their conditions hold."""
-        if not self.conditional:
-            return self.names
-        on: set[str] = set()
-        for name in self._order:
-            when = self._by_name[name].when
-            if not when or all(
-                parent in on and self._is_one_of(parent, config.get(parent), values) for parent, values in when.items()
-            ):
-                on.add(name)
-        return tuple(name for name in self.names if name in on)
+        off = self._off(config)
+        return tuple(name for name in self.names if name not in off) if off else self.names
 
-    def _is_one_of(self, parent: str, value: Any, values: Sequence[Any]) -> bool:
-        p = self._by_name[parent]
-        if isinstance(p, Choice):
-            place = p.index(value)
-            return place is not None and any(p.index(v) == place for v in values)
-        if p.fault(value):
-            return False
-        rounded = p.round(value)
-        return any(p.round(v) == rounded for v in values)
+    def _off(self, config: Mapping[str, Any]) -> set[str]:
+        """The other names."""
+        off: set[str] = set()
+        for name, when in self._conditions:
+            for parent, places in when:
+                if parent.name in off or _place(parent, config.get(parent.name)) not in places:
+                    off.add(name)
+                    break
+        return off
+
+    def _places(self, parent: str, values: Iterable[Any]) -> frozenset[Any]:
+        return frozenset(_place(self._by_name[parent], value) for value in values)
 
     def check(self, config: Mapping[str, Any]) -> Checked:
         """What is wrong with a configuration, and what would run of it. Values move only onto a declared grid."""
@@ -208,7 +208,11 @@ class Space:
 
     def key(self, config: Mapping[str, Any]) -> str:
         """An identity: two configurations with the same key are the same after rounding to the digits that matter."""
-        return json.dumps({name: self._by_name[name].tidy(config[name]) for name in self.active(config)})
+        return repr({name: self._by_name[name].tidy(config[name]) for name in self.active(config)})
+
+    def keys(self, configs: Iterable[Config]) -> list[str]:
+        """The `key` of each configuration that `from_unit` made: those are tidy, but for values that are held."""
+        return list(map(self.key if self.held else repr, configs))
 
     def default(self) -> Config:
         """The configuration of trial 0: stated defaults, else the middle of each scale. It may break a relation."""
@@ -219,7 +223,9 @@ class Space:
         return {name: self.held[name].start(v) if name in self.held else v for name, v in config.items()}
 
     def _only_active(self, config: Config) -> Config:
-        return {name: config[name] for name in self.active(config)}
+        for name in self._off(config):
+            del config[name]
+        return config
 
     # -- many configurations -------------------------------------------------------------------------------------
 
@@ -300,6 +306,13 @@ class Space:
             raise SpaceError("the space is not a mapping with a list of parameters", "give what Space.to_json wrote")
         parameters = [parameter_from_json(p) for p in record["parameters"]]
         return cls(*parameters, relations=record.get("relations", ()), held=record.get("held"))
+
+
+def _place(parameter: Parameter, value: Any) -> Any:
+    """What two values that a condition takes as the same have in common; None for what the parameter does not take."""
+    if isinstance(parameter, Choice):
+        return parameter.index(value)
+    return None if parameter.fault(value) else parameter.round(value)
 
 
 def parameter_from_json(record: Mapping[str, Any]) -> Parameter:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -216,6 +217,10 @@ class Study:
         """The latest attempt at each trial, by number; what is not finished has the status "running"."""
         return latest(self.attempts())
 
+    def one_look(self) -> AbstractContextManager[None]:
+        """A block in which this thread reads the trials once; what it starts is seen, what it finishes is not."""
+        return self._attempts.one_look()
+
     def best(self) -> Trial | None:
         """The feasible trial with the best first metric, the first of equals; None while there is none."""
         return best(self.card, self.trials())
@@ -280,7 +285,7 @@ class Study:
             environment=seen_environment(self.card.tool.cwd if self.card.tool is not None else None),
         )
         trial = replace(trial, record_id=self._table.add(trial, self.card.space))
-        rival = self._attempts.rival(trial, self.attempts())
+        rival = self._attempts.rival(trial, self._attempts.all(anew=True))
         if rival is not None:
             self._table.close(trial.record_id, {WITHDRAWN: rival.record_id})
             raise Withdrawn(number, rival)
@@ -323,7 +328,7 @@ class Study:
         """The trials whose worker is gone, closed as `lost`; `queue` has a re-run of each, up to `ATTEMPTS`."""
         settle(self._table, self.card)
         closed = close_lost(self._table, self._attempts, self._clock())
-        return [t for t in self.attempts() if t.record_id in closed]
+        return [t for t in self._attempts.all(anew=True) if t.record_id in closed]
 
     # -- the queue -----------------------------------------------------------------------------------------------
 
@@ -344,5 +349,6 @@ class Study:
 
         A lost trial that no longer fits the space, since its bounds moved, stays lost.
         """
-        fits = [t for t in self.trials() if not self.card.space.check(t.config).faults]
-        return self._queue.entries(self.attempts(), fits)
+        attempts = self.attempts()
+        failed = [t for t in latest(attempts) if not (t.running or t.done)]
+        return self._queue.entries(attempts, [t for t in failed if not self.card.space.check(t.config).faults])

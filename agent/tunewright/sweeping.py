@@ -27,7 +27,7 @@ def close_lost(table: Table, attempts: Attempts, now: float) -> list[int]:
 
     Call it after `settle`: a row that has an outcome is passed over.
     """
-    standing = attempts.all()
+    standing = attempts.all(anew=True)
     parsed = {t.record_id: t for t in attempts.with_rivals()}
     closed: list[int] = []
     for row in table.rows():

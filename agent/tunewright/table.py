@@ -50,8 +50,8 @@ class Table:
         with self.speaking(f"write {key}"):
             self.storage.set_study_user_attr(self._id, key, to_plain(value))
 
-    def attributes(self, prefix: str) -> dict[str, Any]:
-        """All attributes whose key starts with the prefix."""
+    def attributes(self, prefix: str | tuple[str, ...]) -> dict[str, Any]:
+        """All attributes whose key starts with the prefix, or with one of them."""
         with self.speaking("be read"):
             found = self.storage.get_study_user_attrs(self._id)
         return {key: from_plain(value) for key, value in found.items() if key.startswith(prefix)}

@@ -84,7 +84,7 @@ class Queue:
             attempts: every attempt.
             again: the latest attempt at each trial that may run again.
         """
-        attributes = self._table.attributes("")
+        attributes = self._table.attributes(("queue/", "rerun/", "dropped/"))
         used = {t.queue_id for t in attempts}
         entries = [
             QueueEntry(
