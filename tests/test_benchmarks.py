@@ -499,6 +499,30 @@ def test_a_run_is_resumed(tmp_path, capsys):
     assert len(runs.read(tmp_path / "runs.jsonl")) == 4
 
 
+def test_of_runs_by_several_versions_of_the_code_the_latest_alone_count(tmp_path, capsys):
+    turns = {"turns": ["llm", "surrogate"], "sources": ["llm", "surrogate"]}
+    for code, score in (("old", 0.5), ("new", 0.9)):
+        key = runs.Key("wine/DecisionTree", "tunewright:silent", 100, 6, code)
+        runs.append(tmp_path / "runs.jsonl", runs.Run(key, [{}] * 6, [score] * 6, [1.0] * 6, turns))
+    args = [
+        "--tasks",
+        "wine/DecisionTree",
+        "--seeds",
+        "100",
+        "--trials",
+        "6",
+        "--results",
+        str(tmp_path),
+        "--only-table",
+    ]
+    assert main([*args, "--methods", "tunewright:silent"]) == 0
+    latest = capsys.readouterr().out
+    assert "Code: tunewright:silent new." in latest
+    assert "| tunewright:silent | 1 |" in latest
+    assert main([*args, "--code", "old"]) == 0
+    assert "Code: tunewright:silent old." in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_two_processes_give_what_one_gives(tmp_path, capsys):
     assert main(arguments(tmp_path / "one", "--seeds", "100-101")) == 0

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -107,13 +108,13 @@ def report(args: argparse.Namespace, tasks: Sequence[Task], on_record: dict[runs
     """The tables of what was asked for, from what is on record; the latest code of each method counts."""
     names = {t.name for t in tasks}
     variants = {v for m in args.methods for v in methods.with_model_seeds(m, args.model_seeds)}
-    wanted = [
-        r
+    latest = {
+        replace(k, code=""): r
         for k, r in on_record.items()
         if k.task in names and k.seed in args.seeds and k.trials == args.trials and k.method in variants
-    ]
-    if args.code:
-        wanted = [r for r in wanted if not r.key.method.startswith("tunewright") or r.key.code == args.code]
+        if not (args.code and k.method.startswith("tunewright")) or k.code == args.code
+    }
+    wanted = list(latest.values())
     found = dict(table.curves(wanted))
     pairs = [(t.name, s) for t in tasks for s in args.seeds]
     for method in args.methods:
