@@ -58,7 +58,7 @@ class Turns:
         self._best_earlier = best_earlier
         self._seed = seed
         self._small = proposer is not None and not proposer.chat.trusted_tools
-        self._initial = INITIAL_SMALL if self._small else initial
+        self._initial = initial
         self._found: dict[int, Source] = {}
         self.warm = WARM_SMALL if self._small else WARM
         """Zero-shot turns of this model."""
@@ -82,7 +82,7 @@ class Turns:
             return "llm"
         if self.textbook_stands_in(number, earlier):
             return "textbook"
-        if len(earlier) < (self._initial if asked or not self._small else INITIAL):
+        if len(earlier) < (INITIAL_SMALL if asked and self._small else self._initial):
             return "sobol"
         sources: list[Source] = ["surrogate"]
         sources += ["llm"] if asked else []
