@@ -46,8 +46,8 @@ def test_a_simulated_run_counts_each_trial_once() -> None:
 
 
 def test_on_the_real_clock_the_model_is_asked_and_waiting_is_measured() -> None:
-    found = run_real(2, 100, 4, mean_s=0.05, model_s=0.2)
-    assert found["from_model"] == 3
+    found = run_real(2, 100, 8, mean_s=0.05, model_s=0.2)
+    assert 1 <= found["from_model"] <= 6  # all but the default and the textbook's guess
     assert found["repeats"] == 0
     assert 0.5 < found["waiting"] < 1  # runs of 50 ms, a model of 200 ms
-    assert "| 2 | 100 | 4 | 0.05 s | 0.2 s |" in real_table([found])
+    assert "| 2 | 100 | 8 | 0.05 s | 0.2 s |" in real_table([found])

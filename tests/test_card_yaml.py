@@ -240,7 +240,7 @@ def test_bombs_are_refused_at_once(tmp_path: Path) -> None:
             read(write(tmp_path, text))
         assert caught.value.hint
         assert len(str(caught.value)) < 1000
-        assert time.perf_counter() - began < 3
+        assert time.perf_counter() - began < 30  # unfolded they would take hours
 
 
 def test_a_modest_alias_is_fine(tmp_path: Path) -> None:
