@@ -504,18 +504,9 @@ def test_of_runs_by_several_versions_of_the_code_the_latest_alone_count(tmp_path
     for code, score in (("old", 0.5), ("new", 0.9)):
         key = runs.Key("wine/DecisionTree", "tunewright:silent", 100, 6, code)
         runs.append(tmp_path / "runs.jsonl", runs.Run(key, [{}] * 6, [score] * 6, [1.0] * 6, turns))
-    args = [
-        "--tasks",
-        "wine/DecisionTree",
-        "--seeds",
-        "100",
-        "--trials",
-        "6",
-        "--results",
-        str(tmp_path),
-        "--only-table",
-    ]
-    assert main([*args, "--methods", "tunewright:silent"]) == 0
+    args = ["--tasks", "wine/DecisionTree", "--seeds", "100", "--trials", "6", "--results", str(tmp_path)]
+    args += ["--only-table", "--methods", "tunewright:silent"]
+    assert main(args) == 0
     latest = capsys.readouterr().out
     assert "Code: tunewright:silent new." in latest
     assert "| tunewright:silent | 1 |" in latest
