@@ -38,7 +38,7 @@ def test_peak_of_one_process_and_wall_seconds() -> None:
         sampler, measured = sample(pid)
     assert measured.peak_bytes is not None
     assert 100 * MB < measured.peak_bytes < 130 * MB
-    assert 0.3 <= measured.seconds < 1
+    assert 0.3 <= measured.seconds < 30
     assert measured.limit_bytes == host_memory_bytes()
     assert sampler.samples > 2  # fewer than the interval would give, on a busy machine
     assert not sampler.over_limit.is_set()
