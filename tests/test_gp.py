@@ -138,3 +138,14 @@ def test_a_warm_start_ends_where_a_cold_one_does() -> None:
     warm = gp.fit(X, y, SHAPE, PRIOR, members=2, iterations=200, rng=np.random.default_rng(0), warm=cold.theta.numpy())
     assert warm.iterations < cold.iterations
     np.testing.assert_allclose(warm.posterior(warm.X)[0], cold.posterior(cold.X)[0], atol=1e-2)
+
+
+def test_one_thread_for_the_block_alone() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with gp.one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

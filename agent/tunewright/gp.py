@@ -15,6 +15,8 @@ gradient in closed form; tests compare its likelihood and posterior with GPyTorc
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +30,21 @@ Array = NDArray[np.float64]
 _SQRT5 = math.sqrt(5.0)
 _SPREAD = 0.6
 _JITTERS = (0.0, 1e-8, 1e-6, 1e-4)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """A block in which PyTorch computes on one thread.
+
+    The matrices here are so small that a second thread costs several times what it brings, and the cores belong to the
+    trials. The setting from before holds again afterwards: an objective in this process may have its own.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class NotPositiveDefiniteError(ArithmeticError):

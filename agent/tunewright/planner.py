@@ -338,13 +338,15 @@ class Planner:
         if sum(t.done for t in trials) < 2 or len(trials) < self._initial:
             return _View(None, None, taken)
         from tunewright.acquisition import suggest
+        from tunewright.gp import one_thread
         from tunewright.surrogate import fit
 
         seed, exploit = self._seed(number, "fit"), share_used(self.card, trials) >= EXPLOIT
-        surrogate = fit(self.card, trials, seed=seed, transfer=self._transfer, exploit=exploit)
-        if surrogate is None:
-            return _View(None, None, taken)
-        own = suggest(surrogate, self.card, trials, n=1, seed=self._seed(number, "suggest"))
+        with one_thread():
+            surrogate = fit(self.card, trials, seed=seed, transfer=self._transfer, exploit=exploit)
+            if surrogate is None:
+                return _View(None, None, taken)
+            own = suggest(surrogate, self.card, trials, n=1, seed=self._seed(number, "suggest"))
         if not own:
             raise _exhausted()
         return _View(surrogate, own[0].config, taken)
