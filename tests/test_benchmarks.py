@@ -352,13 +352,13 @@ def test_a_tuner_finishes_its_run_with_any_played_model(name, tmp_path, monkeypa
 
 
 @pytest.mark.slow
-def test_the_recorded_points_are_the_first_five_trials(tmp_path):
+def test_the_recorded_points_run_right_after_the_textbooks_guess(tmp_path):
     task = TASKS["diabetes/SVM"]
     evaluations = Evaluations(tmp_path / "e.db")
     run = runs.run(runs.Key(task.name, "tunewright:recorded", 100, 7, "now"), evaluations, print)
     evaluations.close()
-    assert run.configs[:5] == data.recorded_design(task)
-    assert run.notes["sources"][:5] == ["llm"] * 5
+    assert run.notes["sources"][:6] == ["textbook", *["llm"] * 5]
+    assert run.configs[1:6] == data.recorded_design(task)
 
 
 def test_an_advisor_without_its_table_says_so(played):

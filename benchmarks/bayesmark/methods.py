@@ -8,7 +8,7 @@
 | `tunewright:none` | Tunewright without a model, after the five shared initial points |
 | `tunewright:ADVISOR` | Tunewright with a played model (see `advisors.py`), after the five shared initial points |
 | `tunewright:local` | Tunewright with the small model of `tunewright setup-local`, after the same points |
-| `tunewright:recorded` | Tunewright with the recorded model alone, no shared points: trials 1 to 5 are its reply's |
+| `tunewright:recorded` | Tunewright with the recorded model, no shared points: its own follow the textbook's guess |
 | `tunewright:ADVISOR@K` | the same with another seed of the played model's own (K = 1, 2, ...); tables average over K |
 | `llambo-recorded`, `smac-recorded`, ... | a curve published or measured before; read, not run |
 """
