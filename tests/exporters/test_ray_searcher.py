@@ -65,7 +65,7 @@ def test_the_models_points_run() -> None:
     config = {"lr": 0.01, "optimizer": "adamw", "width": 128}
     chat = Scripted([{"proposals": [{"rationale": "usual", "config": config}], "prior": {}}], repeat_last=True)
     mine = searcher(model=chat, goal="a toy")
-    assert run(mine, 2)[1] == config
+    assert run(mine, 3)[2] == config  # after the default and the textbook's guess
     mine.close()
     with pytest.raises(CardError, match="no goal"):
         searcher(model=chat)
