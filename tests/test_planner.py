@@ -12,6 +12,7 @@ from tunewright.earlier import Earlier, Row, fitting, recorded
 from tunewright.earlier_sources import read
 from tunewright.errors import CardError, StudyError
 from tunewright.llm.scripted import Scripted
+from tunewright.preview import preview
 from tunewright.report import earlier_lines, report
 from tunewright.space import Float, Space
 from tunewright.starting import EARLIER, TEXTBOOK, of_textbook
@@ -112,6 +113,9 @@ def test_the_default_at_the_textbooks_own_values_is_not_run_twice(tmp_path: Path
     space = Space(*(replace(p, default=guess[p.name]) if p.name in guess else p for p in card().space))
     found = sources(tmp_path, Scripted([answers], repeat_last=True), 2, space=space)
     assert [source for _, source in found] == ["default", "llm"]
+    for given, first in ((card(space=space), ["default", "llm"]), (card(), ["default", "textbook", "llm"])):
+        shown = preview(given, Scripted([]), base_url=None, prices=None, trials=None, seed=0)
+        assert [source for source, _ in shown.first_points][: len(first)] == first
 
 
 def test_later_turns_of_the_textbook_run_a_draw_that_the_surrogate_likes(tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ def preview(
     points += [(p.source, p.config) for p in of_earlier(card, read_all([*card.earlier, *earlier], card))]
     warm = WARM if chat is None or chat.trusted_tools else WARM_SMALL
     by_book = of_textbook(card, seed) if textbook or (textbook is None and chat is not None) else []
-    points += [(p.source, p.config) for p in by_book[: 1 if chat is not None else INITIAL - len(points)]]
+    first = by_book[: 1 if chat is not None else INITIAL - len(points)]
+    points += [(p.source, p.config) for p in first if p.config not in [config for _, config in points]]
     if chat is None:
         points += _quasi_random(card, seed, INITIAL - len(points))
     else:
