@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from toy import card, config, done, failed
 
-from tunewright.credit import bad_start, next_turn, rewards, scores
+from tunewright.credit import TELLING, bad_start, next_turn, rewards, scores
 from tunewright.trial import Trial
 from tunewright_tools.base import Outcome
 
@@ -105,6 +105,18 @@ def test_a_start_is_bad_when_the_first_two_are_no_better_than_the_median_of_the_
     assert not bad_start(card(), [*worse, done(0, config(), 1.0, source="earlier")])
     lost = failed(4, config(), "lost", fault="host", source="llm")
     assert not bad_start(card(), [*others, worse[0], lost, done(5, config(), 1.0, source="llm")])
+
+
+def test_beside_enough_others_one_trial_worse_than_all_is_a_bad_start() -> None:
+    others = [done(i, config(), float(i)) for i in range(TELLING)]
+    worse = done(TELLING, config(), 9.0, source="llm")
+    assert bad_start(card(), [*others, worse])
+    assert bad_start(card(), [*others, failed(TELLING, config(), source="llm")])
+    assert not bad_start(card(), [*others[1:], worse])
+    assert not bad_start(
+        card(), [*others, done(TELLING, config(), TELLING - 1.0, source="llm")]
+    )  # a tie with the worst
+    assert not bad_start(card(), [*others, worse, done(TELLING + 1, config(), 0.5, source="llm")])  # two tell more
 
 
 def test_a_start_is_bad_by_every_metric_or_not_at_all() -> None:

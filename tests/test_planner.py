@@ -16,7 +16,7 @@ from tunewright.preview import preview
 from tunewright.report import earlier_lines, report
 from tunewright.space import Float, Space
 from tunewright.starting import EARLIER, TEXTBOOK, of_textbook
-from tunewright.turns import INITIAL, INITIAL_SMALL, WARM, WARM_SMALL
+from tunewright.turns import INITIAL, INITIAL_SMALL, TEXTBOOK_SMALL, WARM, WARM_SMALL
 from tunewright_tools.base import Outcome
 
 
@@ -40,8 +40,8 @@ def test_a_small_model_shares_the_start_with_the_textbook(tmp_path: Path) -> Non
     model = Scripted([answers], repeat_last=True, trusted_tools=False)
     found = sources(tmp_path, model, INITIAL_SMALL)
     small = [("llm", "llm")] * WARM_SMALL
-    more = [("textbook", "textbook")] * (TEXTBOOK - 1)
-    assert found == [("default", "default"), ("textbook", "textbook"), *small, *more]
+    more = [("textbook", "textbook")] * (TEXTBOOK_SMALL - 1)
+    assert found == [("default", "default"), ("textbook", "textbook"), *small, *more, ("sobol", "sobol")]
     assert {r.n_expected for r in model.requests} == {1}
 
 
@@ -103,9 +103,21 @@ def test_a_model_with_a_bad_start_leaves_its_zero_shot_turns_to_the_textbook(tmp
     def bad(request: Any) -> Any:
         return {"proposals": [{"config": {**config(0.09 - 0.01 * i, 16), "momentum": None}} for i in range(5)]}
 
-    found = sources(tmp_path, Scripted([bad], repeat_last=True), 7)
-    # the third runs because it was decided on before the second had ended
-    assert [source for _, source in found] == ["default", "textbook", "llm", "llm", "llm", "textbook", "textbook"]
+    found = sources(tmp_path, Scripted([bad], repeat_last=True), 6)
+    assert [source for _, source in found] == ["default", "textbook", "llm", "llm", "textbook", "textbook"]
+
+
+def test_beside_enough_others_one_bad_point_ends_the_zero_shot_turns_for_good(tmp_path: Path) -> None:
+    def bad(request: Any) -> Any:
+        return {"proposals": [{"config": {**config(0.09 - 0.01 * i, 16), "momentum": None}} for i in range(5)]}
+
+    model = Scripted([bad], repeat_last=True)
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/s.db", folder=tmp_path) as tuner:
+        tuner.enqueue([config(0.01, 128), config(0.02, 96), config(0.03, 128)])
+        trials = tuner.run(objective, trials=20).trials
+    assert [t.source for t in trials[:8]] == ["default", *["user"] * 3, "textbook", "llm", "textbook", "textbook"]
+    assert [t.number for t in trials if t.call_id and "-first_round-" in t.call_id] == [5]
+    assert [r.purpose for r in model.requests].count("first_round") == 1
 
 
 def test_the_default_at_the_textbooks_own_values_is_not_run_twice(tmp_path: Path) -> None:

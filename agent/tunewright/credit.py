@@ -31,7 +31,9 @@ TINY = 1e-3
 PRIOR: dict[Source, tuple[float, float]] = {"surrogate": (2.0, 2.0)}
 _OTHERS = (1.0, 2.0)
 FIRST = 2
-"""Zero-shot trials after which a start is called bad."""
+"""Trials of a source after which its start is called bad."""
+TELLING = 4
+"""Values of others beside which one trial is enough: one drawn as they were is worse than all in a case of five."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ def next_turn(card: TaskCard, trials: Sequence[Trial], sources: Sequence[Source]
 def bad_start(card: TaskCard, trials: Sequence[Trial], source: Source = "llm") -> bool:
     """Whether a source's first trials all failed or were, by no metric, better than the median of what others found.
 
+    Beside enough others the first alone tells, when it failed or is worse than all of them by every metric.
+
     What others found up to now counts, not what the model found (the textbook need not beat it), nor the best of
     earlier studies (they are picked, and nobody need beat them at once). After a bad start the zero-shot turns end and
     the prior that was stated with them is left aside: what the model says with results in view still gets its turns.
@@ -126,6 +130,9 @@ def bad_start(card: TaskCard, trials: Sequence[Trial], source: Source = "llm") -
     ended = [t for t in trials if not t.running and t.status not in ("lost", "cancelled")]
     first = sorted((t for t in ended if t.source == source), key=lambda t: t.number)[:FIRST]
     others = [losses for t in ended if t.source not in (source, "llm", "earlier") and (losses := _losses(card, t))]
+    if len(first) == 1 and len(others) >= TELLING:
+        worst = [max(column) for column in zip(*others, strict=True)]
+        return not any(a <= b for a, b in zip(_losses(card, first[0]), worst, strict=False))
     if len(first) < FIRST or not others:
         return False
     middle = [median(column) for column in zip(*others, strict=True)]

@@ -133,7 +133,8 @@ class Planner:
         if warming and self._turns.calls("first_round"):
             return
         # the brief is made here, not in the thread: a surrogate is fitted for it, and only the call should overlap
-        question = self._question(number, tuple(_before(t, number) for t in trials if t.number < number))
+        before = tuple(_before(t, number) for t in trials if t.number < number)
+        question = self._question(number, before, warming)
         future: Future[None] = Future()
 
         def ask() -> None:
@@ -151,11 +152,11 @@ class Planner:
     def _in_flight(self) -> bool:
         return any(not future.done() for future in self._asked.values())
 
-    def _question(self, number: int, trials: tuple[Trial, ...]) -> "_Question":
+    def _question(self, number: int, trials: tuple[Trial, ...], warming: bool) -> "_Question":
         left = self.limit if self.limit is not None else self.card.budget.trials
         left = max(left - number, 0) if left is not None else None
         taken = self._taken(trials)
-        if self._turns.warming(number, trials):
+        if warming:
             return _Question("first_round", brief(self.card, trials, trials_left=left), self._turns.warm, taken)
         view = self._view(number, trials)
         text = brief(

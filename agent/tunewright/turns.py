@@ -1,7 +1,8 @@
 """Whose turn a trial is: the default's, earlier trials', the textbook's, the model's, its prior's, the surrogate's.
 
 A function of the record, the seed and the trial's number, so that a study that was killed goes on as if it had not
-been. Whose turn `number` is depends on the trials before `number - 1` only: the model is asked while that one runs.
+been. Whose turn `number` is depends on the trials before `number - 1` only, for the model is asked while that one runs;
+but how that one ended may show that the model's start was a bad one, and the zero-shot turns end at once.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ WARM = 5
 """Zero-shot turns of the model, after the default, the best of earlier trials and the textbook's guess."""
 WARM_SMALL = 2
 """The same for a small model: its points crowd around the default, and a surrogate learns little from a crowd."""
+TEXTBOOK_SMALL = 2
+"""The textbook's points beside a small model; quasi-random ones show what neither has a view of, choices above all."""
 INITIAL = 5
 """Trials before the surrogate chooses; without a model they are quasi-random."""
 INITIAL_SMALL = 6
@@ -59,17 +62,19 @@ class Turns:
         self._seed = seed
         self._small = proposer is not None and not proposer.chat.trusted_tools
         self._initial = initial
-        self._found: dict[int, Source] = {}
+        self._found: dict[tuple[int, bool], Source] = {}
         self.warm = WARM_SMALL if self._small else WARM
         """Zero-shot turns of this model."""
 
     def of(self, number: int, trials: Sequence[Trial]) -> Source:
         """The source whose turn trial `number` is."""
-        if number not in self._found:
-            self._found[number] = self._of(number, [t for t in trials if t.number < number])
-        return self._found[number]
+        earlier = [t for t in trials if t.number < number]
+        bad = bad_start(self._card, earlier)
+        if (number, bad) not in self._found:
+            self._found[number, bad] = self._of(number, earlier, bad)
+        return self._found[number, bad]
 
-    def _of(self, number: int, earlier: Sequence[Trial]) -> Source:
+    def _of(self, number: int, earlier: Sequence[Trial], bad: bool) -> Source:
         settled = [t for t in earlier if t.number < number - 1]
         if not earlier and self._card.start == "default":
             return "default"
@@ -86,20 +91,23 @@ class Turns:
             return "sobol"
         sources: list[Source] = ["surrogate"]
         sources += ["llm"] if asked else []
-        sources += ["prior"] if self.stated_prior() and not bad_start(self._card, settled) else []
+        sources += ["prior"] if self.stated_prior() and not bad else []
         sources += ["textbook"] if self.textbook and not bad_start(self._card, settled, "textbook") else []
         return next_turn(self._card, settled, sources, self._rng(number))
 
     # -- the model's zero-shot turns -----------------------------------------------------------------------------
 
     def warming(self, number: int, trials: Sequence[Trial]) -> bool:
-        """Whether the zero-shot turns go on: not all are spent, a reply could be used, the first were no bad start."""
+        """Whether the zero-shot turns go on: not all are spent, a reply could be used, the first were no bad start.
+
+        Once the model was asked with results in view they are over for good.
+        """
         before = [t for t in trials if t.number < number]
-        if sum(t.turn == "llm" for t in before) >= self.warm:
+        if sum(t.turn == "llm" for t in before) >= self.warm or any(c.number < number for c in self.calls("propose")):
             return False
         if not self._usable(number) and any(c.number < number for c in self.calls("first_round")):
             return False
-        return not bad_start(self._card, [t for t in before if t.number < number - 1])
+        return not bad_start(self._card, before)
 
     def calls(self, purpose: str) -> list[Call]:
         """The model calls on record for this purpose."""
@@ -125,7 +133,8 @@ class Turns:
         wanted = self._study.get("textbook", None)
         if wanted is None:
             wanted = self._proposer is not None
-        return of_textbook(self._card, self._seed) if wanted else []
+        points = of_textbook(self._card, self._seed) if wanted else []
+        return points[:TEXTBOOK_SMALL] if self._small else points
 
     def textbook_starts(self, number: int, trials: Sequence[Trial]) -> bool:
         """Whether the textbook's turn `number` belongs to its starting points; later the surrogate picks its draws."""
@@ -134,10 +143,11 @@ class Turns:
 
     def textbook_stands_in(self, number: int, trials: Sequence[Trial]) -> bool:
         """Whether the textbook gives starting points beyond its guess: there is no model, or none that is any good."""
-        settled = [t for t in trials if t.number < number - 1]
+        before = [t for t in trials if t.number < number]
+        settled = [t for t in before if t.number < number - 1]
         if not self._unspent(self.textbook, trials) or bad_start(self._card, settled, "textbook"):
             return False
-        return self._small or not self._usable(number) or bad_start(self._card, settled)
+        return self._small or not self._usable(number) or bad_start(self._card, before)
 
     def _guess_due(self, trials: Sequence[Trial]) -> bool:
         """Whether the textbook's guess is still to run: what a model adds is measured beside it."""
