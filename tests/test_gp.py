@@ -120,6 +120,19 @@ def test_believing_keeps_the_mean_and_shrinks_the_spread() -> None:
     assert model.believing(at[:0]) is model
 
 
+def test_many_rows_are_answered_as_one_by_one_and_as_with_a_gradient() -> None:
+    X, y = _data(8)
+    model = gp.fit(X, y, SHAPE, PRIOR, members=3, iterations=40, rng=np.random.default_rng(0))
+    at = torch.as_tensor(np.random.default_rng(4).random((3 * gp._BLOCK + 1, 4)))
+    single = [model.posterior(at[i : i + 1]) for i in range(len(at))]
+    traced = model.posterior(at.clone().requires_grad_(True))
+    for i, answer in enumerate(model.posterior(at)):
+        torch.testing.assert_close(answer, torch.cat([one[i] for one in single], 1))
+        assert torch.equal(answer, traced[i])
+    few = at[:3].clone().requires_grad_(True)
+    assert torch.autograd.gradcheck(model.posterior, (few,))
+
+
 def test_a_covariance_that_cannot_be_factorised_says_so() -> None:
     X, _ = _data(6)
     with pytest.raises(gp.NotPositiveDefiniteError, match="positive definite"):

@@ -99,3 +99,12 @@ def test_the_margin_shrinks_with_evidence(n: int, accepted: bool) -> None:
 
 def test_without_a_surrogate_only_validity_and_repeats_count() -> None:
     assert judged(guard())[1].accepted
+
+
+def test_many_are_judged_as_one_by_one() -> None:
+    own = config(lr=0.01)
+    g = guard([config(lr=0.02)], Judge(9, {0.03: 0.1}, {0.04: -2.0, 0.01: 1.0, 0.05: 1.0}), own)
+    proposals = [Proposal(config(lr=lr), "llm") for lr in (0.02, 0.03, 5.0, 0.04, 0.05)]
+    assert g.judge_all(proposals) == [g.judge(p) for p in proposals]
+    assert [v.accepted for _, v in g.judge_all(proposals)] == [False, False, False, False, True]
+    assert g.judge_all([]) == []

@@ -284,6 +284,36 @@ def test_odd_ranges_keep_a_thousand_values_apart(p: Float) -> None:
     assert all(p.fault(v) is None for v in values)
 
 
+@pytest.mark.parametrize(
+    "p",
+    [
+        Float("x", 1e-5, 0.1, log=True),
+        Float("x", 1e-12, 1e12, log=True),
+        Float("x", 2e-4, 2e-2, log=True),
+        Float("x", 5e-324, 1.0, log=True),
+        Float("x", 1e-6, 1 - 1e-6, logit=True),
+        Float("x", 0, 0.3),
+        Float("x", -1, 0),
+        Float("x", -0.0, 0.25),
+        Float("x", 0, 20_000),
+        Float("x", 1e12, 1e12 + 1),
+        Float("x", 0, 1e300),
+        Float("x", 0, 2e-20),
+        Float("x", -math.pi, math.e),
+    ],
+    ids=repr,
+)
+def test_many_values_at_once_are_tidied_as_one_by_one_to_the_last_bit(p: Float) -> None:
+    drawn = np.array(p.from_unit(np.random.default_rng(0).random(2000)))
+    distance = np.minimum(drawn, 1 - drawn) if p.logit else drawn if p.log else np.full(2000, p.high - p.low)
+    with np.errstate(divide="ignore", over="ignore"):
+        half = drawn + 0.5 * 10.0 ** np.floor(np.log10(np.minimum(distance, p.high - p.low) / 2e3))
+    ties = [half, np.nextafter(half, -np.inf), np.nextafter(half, np.inf)]
+    powers = np.concatenate([10.0 ** np.arange(-12, 13), 2 * 10.0 ** np.arange(-12, 13)])
+    x = np.clip(np.concatenate([drawn, drawn * 1.000001, *ties, powers]), p.low, p.high)
+    assert list(map(repr, p._tidied(x).tolist())) == list(map(repr, map(p.tidy, x.tolist())))
+
+
 def test_a_step_grid_stays_inside_bounds_that_it_does_not_meet() -> None:
     assert Float("x", 0, 1, step=0.3).from_unit(np.array([0.0, 0.3, 0.6, 1.0])) == [0.0, 0.3, 0.6, 0.9]
     off = Float("x", 0, 1, step=0.6)

@@ -102,12 +102,14 @@ def _continuous(p: Any) -> bool:
     return False
 
 
-def failure_features(card: TaskCard, encoding: Encoding, configs: Sequence[Mapping[str, Any]]) -> Array:
+def failure_features(
+    card: TaskCard, encoding: Encoding, configs: Sequence[Mapping[str, Any]], encoded: Array | None = None
+) -> Array:
     """What decides failure, memory and time, shape (n, D + derived): the encoded columns and the card's log products.
 
     The derived columns are logarithms in their own unit (they are standardised by whoever uses them), so that a
-    limit on a product is a half-space.
+    limit on a product is a half-space. Whoever has the encoded columns already hands them in.
     """
     derived = card.derive(configs)
     columns = [np.asarray(v, dtype=float)[:, None] for v in derived.values()]
-    return np.concatenate([encoding.encode(configs), *columns], axis=1)
+    return np.concatenate([encoding.encode(configs) if encoded is None else encoded, *columns], axis=1)

@@ -29,6 +29,8 @@ Array = NDArray[np.float64]
 
 _SQRT5 = math.sqrt(5.0)
 _SPREAD = 0.6
+_BLOCK = 128
+"""Rows that are asked about at a time, so that what is written down on the way stays in the cache."""
 _JITTERS = (0.0, 1e-8, 1e-6, 1e-4)
 
 
@@ -112,25 +114,44 @@ class Settings:
         """Columns divided by their lengthscales, shape (S, n, D)."""
         return X.unsqueeze(0) * self.inverse_length.unsqueeze(1)
 
-    def covariance(self, A: Tensor, B: Tensor) -> Tensor:
-        """Prior covariance of the noise-free values at rows of A and B, shape (S, n, m)."""
-        k, _ = matern(_squared(self.scaled(A), self.scaled(B)))
+    def covariance(self, A: Tensor, B: Tensor, centre: Tensor | None = None) -> Tensor:
+        """Prior covariance of the noise-free values at rows of A and B, shape (S, n, m).
+
+        Distances are worked out from `centre`, shape (S, 1, D): the mean of the scaled rows of A unless given.
+        """
+        k = correlation(_squared(self.scaled(A), self.scaled(B), centre))
         return self.signal.view(-1, 1, 1) * k
 
 
-def _squared(A: Tensor, B: Tensor) -> Tensor:
+def _squared(A: Tensor, B: Tensor, centre: Tensor | None = None) -> Tensor:
     """Squared distances between rows, shape (S, n, m)."""
-    centre = A.mean(-2, keepdim=True)
-    A, B = A - centre, B - centre
-    r2 = (A * A).sum(-1).unsqueeze(-1) + (B * B).sum(-1).unsqueeze(-2) - 2 * A @ B.transpose(-1, -2)
-    return r2.clamp_min(0.0)
+    centre = A.mean(-2, keepdim=True) if centre is None else centre
+    a = A - centre
+    b = a if B is A else B - centre
+    r2 = (a * a).sum(-1).unsqueeze(-1) + (b * b).sum(-1).unsqueeze(-2)
+    return r2.sub_(2 * a @ b.transpose(-1, -2)).clamp_min_(0.0)
+
+
+def correlation(r2: Tensor) -> Tensor:
+    """Matern 5/2 correlation; differentiable."""
+    r, e = _root_and_decay(r2)
+    if r.requires_grad:
+        return (1 + r + r * r / 3) * e
+    return (1 + r).add_(r.square_().div_(3)).mul_(e)
 
 
 def matern(r2: Tensor) -> tuple[Tensor, Tensor]:
     """Matern 5/2 correlation and its derivative by the squared distance."""
-    r = _SQRT5 * (r2 + 1e-20).sqrt()
-    e = (-r).exp()
-    return (1 + r + r * r / 3) * e, (-5.0 / 6.0) * (1 + r) * e
+    r, e = _root_and_decay(r2)
+    line = 1 + r
+    k = r.square_().div_(3).add_(line).mul_(e)
+    return k, line.mul_(-5.0 / 6.0).mul_(e)
+
+
+def _root_and_decay(r2: Tensor) -> tuple[Tensor, Tensor]:
+    # in place, here and above, since a fresh matrix costs more than the arithmetic on it
+    r = _SQRT5 * (r2 + 1e-20).sqrt_()
+    return r, (-r).exp_()
 
 
 def cholesky(K: Tensor) -> Tensor:
@@ -138,7 +159,7 @@ def cholesky(K: Tensor) -> Tensor:
     for jitter in _JITTERS:
         L: Tensor
         L, info = torch.linalg.cholesky_ex(K + jitter * torch.eye(K.shape[-1], dtype=K.dtype) if jitter else K)
-        if not bool(info.any()) and bool(torch.isfinite(L).all()):
+        if not bool(info.any()) and bool(torch.isfinite(L.diagonal(dim1=-2, dim2=-1)).all()):
             return L
     raise NotPositiveDefiniteError("the covariance is not positive definite, even with 1e-4 added to its diagonal")
 
@@ -159,12 +180,12 @@ def loss_and_gradient(theta: Tensor, X: Tensor, y: Tensor, shape: Shape, prior: 
     inverse = torch.cholesky_inverse(L)
     alpha = inverse @ y  # (S, n)
     loss = 0.5 * (alpha @ y) + L.diagonal(dim1=-2, dim2=-1).log().sum(-1) + 0.5 * n * math.log(2 * math.pi)
-    W = 0.5 * (inverse - alpha.unsqueeze(-1) * alpha.unsqueeze(-2))  # d loss / dK
+    W = inverse.sub_(alpha.unsqueeze(-1) * alpha.unsqueeze(-2)).mul_(0.5)  # d loss / dK
     gradient = torch.zeros_like(theta)
     G = shape.n_groups
-    gradient[:, G] = (W * k).sum((-1, -2)) * p.signal * prior.signal_width
+    gradient[:, G] = k.mul_(W).sum((-1, -2)) * p.signal * prior.signal_width
     gradient[:, G + 1] = W.diagonal(dim1=-2, dim2=-1).sum(-1) * p.noise * prior.noise_width
-    V = W * dk * signal
+    V = W.mul_(dk).mul_(signal)
     row = V.sum(-1).unsqueeze(-1)  # (S, n, 1)
     pull = row * Z - V @ Z  # (S, n, D)
     by_column = -4 * (Z * pull).sum(1) * prior.length_width  # (S, D), by log lengthscale
@@ -184,15 +205,12 @@ class Fitted:
     note: str = ""
     iterations: int = 0
     settings: Settings = field(init=False)
-    Z: Tensor = field(init=False)
     L: Tensor = field(init=False)
     alpha: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.settings = Settings.of(self.theta, self.shape, self.prior)
-        self.Z = self.settings.scaled(self.X)
-        k, _ = matern(_squared(self.Z, self.Z))
-        K = self.settings.signal.view(-1, 1, 1) * k
+        K = self.settings.covariance(self.X, self.X)
         K.diagonal(dim1=-2, dim2=-1).add_(self.settings.noise.view(-1, 1) + 1e-8)
         self.L = cholesky(K)
         y = self.y.expand(len(self.theta), -1) if self.y.dim() == 1 else self.y
@@ -204,9 +222,14 @@ class Fitted:
 
     def posterior(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of the noise-free value under each member, shapes (S, m)."""
-        Z = self.settings.scaled(X)
-        k, _ = matern(_squared(Z, self.Z))
-        k = self.settings.signal.view(-1, 1, 1) * k  # (S, m, n)
+        if len(X) <= _BLOCK:
+            return self._posterior(X)
+        centre = self.settings.scaled(X).mean(-2, keepdim=True)
+        mean, variance = zip(*(self._posterior(block, centre) for block in torch.split(X, _BLOCK)), strict=True)
+        return torch.cat(mean, 1), torch.cat(variance, 1)
+
+    def _posterior(self, X: Tensor, centre: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        k = self.settings.covariance(X, self.X, centre)  # (S, m, n)
         mean = (k @ self.alpha.unsqueeze(-1)).squeeze(-1)
         half = torch.linalg.solve_triangular(self.L, k.transpose(-1, -2), upper=False)
         variance = self.settings.signal.unsqueeze(-1) - (half * half).sum(-2)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _NARROWEST = 1e-9  # of a log or logit scale: below, rounding errors of the logarithm are no longer small
 _MOST_STEPS = 1e9
+_POWERS_OF_TEN = tuple(float(10**k) for k in range(23))  # all that a double holds exactly
+_SURE, _NEAR = 2.0**32, 1e-6  # the product of a number below the first and a rounding error is below the second
 
 
 def _is_number(value: Any) -> bool:
@@ -155,11 +157,20 @@ class Float(_Numeric):
         u = np.clip(np.asarray(units, dtype=float), 0.0, 1.0)
         if self.step is not None:
             index = np.minimum((u * self._grid()).astype(int), self._grid() - 1)
-            return [self.round(self.low + i * self.step) for i in index.tolist()]
+            values = {i: self.round(self.low + i * self.step) for i in set(index.tolist())}
+            return [values[i] for i in index.tolist()]
         low, high = _scale(self, self.low), _scale(self, self.high)
         s = low + u * (high - low)
         x = np.exp(s) if self.log else 1 / (1 + np.exp(-s)) if self.logit else s
-        return [self.tidy(v) for v in np.clip(x, self.low, self.high).tolist()]
+        return list(self._tidied(np.clip(x, self.low, self.high)).tolist())
+
+    def _tidied(self, x: "Units") -> "Units":
+        """`tidy` of many values inside the bounds, without a step."""
+        import numpy as np
+
+        distance = np.minimum(x, 1 - x) if self.logit else x if self.log else self.high - self.low
+        short = _shortest_each(x, np.broadcast_to(np.minimum(distance, self.high - self.low) / 2e3, x.shape))
+        return np.where(short < self.low, self.low, np.where(short > self.high, self.high, short))
 
 
 def _scale(parameter: Float, value: float) -> float:
@@ -176,6 +187,29 @@ def _shortest(value: float, resolution: float) -> float:
     if value == 0 or resolution <= 0:
         return float(value)
     return round(float(value), math.ceil(-math.log10(resolution)))
+
+
+def _shortest_each(values: "Units", resolutions: "Units") -> "Units":
+    """`_shortest` of each value: the same numbers, bit for bit, in far less time.
+
+    A whole number of less than 2**53 over a power of ten of at most 22 digits, both exact, divides to the double
+    nearest to that decimal, which is what `round` gives. Only where an error of the last bit could decide which whole
+    number, or how many digits, is Python asked.
+    """
+    import numpy as np
+
+    with np.errstate(divide="ignore"):
+        exponent = np.minimum(-np.log10(resolutions), 400.0)
+    digits = np.ceil(exponent)
+    scale = np.array(_POWERS_OF_TEN)[np.clip(digits, 0, len(_POWERS_OF_TEN) - 1).astype(int)]
+    scaled = values * scale
+    whole = np.rint(scaled)
+    short = whole / scale
+    sure = (digits >= 0) & (digits < len(_POWERS_OF_TEN)) & (np.abs(exponent - np.rint(exponent)) > _NEAR)
+    sure &= (np.abs(scaled) < _SURE) & (np.abs(np.abs(scaled - whole) - 0.5) > _NEAR)
+    for i in np.flatnonzero(~sure).tolist():
+        short[i] = _shortest(float(values[i]), float(resolutions[i]))
+    return np.asarray(short)
 
 
 @dataclass(frozen=True)
@@ -280,4 +314,5 @@ class Int(_Numeric):
             x = np.rint(np.exp(low + u * (high - low)))
         else:
             x = np.floor(u * (self.high - self.low + 1)) + self.low
-        return [int(v) for v in np.clip(x, self.low, self.high)]  # u == 1 exactly falls one past the last cell
+        # u == 1 exactly falls one past the last cell
+        return list(np.clip(x, self.low, self.high).astype(np.int64).tolist())

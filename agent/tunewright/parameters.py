@@ -77,7 +77,11 @@ class Choice(Parameter):
         import numpy as np
 
         places = self._places
-        return (np.array([places[_identity(v)] for v in values], dtype=float) + 0.5) / len(self.choices)
+        try:
+            found = [places[_KINDS[type(v)], v] for v in values]
+        except KeyError:  # a subclass, such as NumPy's numbers
+            found = [places[_identity(v)] for v in values]
+        return (np.array(found, dtype=float) + 0.5) / len(self.choices)
 
     def from_unit(self, units: "Units") -> list[Any]:
         import numpy as np

@@ -192,9 +192,10 @@ class Surrogate:
 
         Running trials count. Where the card limits hours and run times differ clearly, it is worth per second.
         """
+        X = self.encoding.encode(configs)
         with torch.no_grad():
-            total = self.log_gain(self._rows(configs)).numpy()
-        p = self.p_success(configs)
+            total = self.log_gain(torch.as_tensor(X)).numpy()
+        p = self.success.p(configs, X)
         # a failure costs a whole trial and teaches no value: below the required chance a run counts for less again
         total = total + np.log(p) + self.success.aversion(p)
         return np.asarray(total - self._log_price(configs))

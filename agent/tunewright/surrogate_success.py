@@ -67,8 +67,8 @@ class _Features:
             logs = failure_features(card, encoding, over)[:, self.n_encoded :]
             self.centre, self.spread = logs.mean(0), np.maximum(logs.std(0), _TINY)
 
-    def __call__(self, configs: Sequence[Mapping[str, Any]]) -> Array:
-        F = failure_features(self.card, self.encoding, configs)
+    def __call__(self, configs: Sequence[Mapping[str, Any]], encoded: Array | None = None) -> Array:
+        F = failure_features(self.card, self.encoding, configs, encoded)
         F[:, self.n_encoded :] = (F[:, self.n_encoded :] - self.centre) / self.spread
         F[:, : self.n_encoded] -= 0.5
         return F
@@ -92,9 +92,9 @@ class Success:
     """The chance of success that the next trial should have."""
     _unexplained: tuple[int, int] = field(default=(0, 0))
 
-    def p(self, configs: Sequence[Mapping[str, Any]]) -> Array:
-        """The chance of success, shape (n,), strictly inside 0 and 1."""
-        F = self.features(configs)
+    def p(self, configs: Sequence[Mapping[str, Any]], encoded: Array | None = None) -> Array:
+        """The chance of success, shape (n,), strictly inside 0 and 1; `encoded`: the configurations' own columns."""
+        F = self.features(configs, encoded)
         successes, failures = self._unexplained
         if self.label is None:
             p = np.full(
