@@ -107,7 +107,6 @@ class Planner:
         self.proposer = proposer
         self.seed = seed
         self.workers = workers
-        self._small = proposer is not None and not proposer.chat.trusted_tools
         self.limit: int | None = None
         """Trials of the whole study where that is not the card's; the model is told how many are left."""
         self.earlier = [refitted(one, card) for one in recorded(study)]
@@ -166,9 +165,9 @@ class Planner:
             candidate=view.own,
             fates=self._fates(trials),
             trials_left=left,
-            best=FEW if self._small else BEST,
+            best=FEW if self._turns.small else BEST,
         )
-        n = max(1, self.workers // 2) if self._small else max(PER_CALL, self.workers)
+        n = max(1, self.workers // 2) if self._turns.small else max(PER_CALL, self.workers)
         return _Question("propose", text, n, taken)
 
     def _fates(self, trials: Sequence[Trial]) -> list[FateBrief]:

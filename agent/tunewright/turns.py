@@ -60,10 +60,11 @@ class Turns:
         self._proposer = proposer
         self._best_earlier = best_earlier
         self._seed = seed
-        self._small = proposer is not None and not proposer.chat.trusted_tools
+        self.small = proposer is not None and not proposer.chat.trusted_tools
+        """Whether the model is a small one, whose words weigh little."""
         self._initial = initial
         self._found: dict[tuple[int, bool], Source] = {}
-        self.warm = WARM_SMALL if self._small else WARM
+        self.warm = WARM_SMALL if self.small else WARM
         """Zero-shot turns of this model."""
 
     def of(self, number: int, trials: Sequence[Trial]) -> Source:
@@ -87,7 +88,7 @@ class Turns:
             return "llm"
         if self.textbook_stands_in(number, earlier):
             return "textbook"
-        if len(earlier) < (INITIAL_SMALL if asked and self._small else self._initial):
+        if len(earlier) < (INITIAL_SMALL if asked and self.small else self._initial):
             return "sobol"
         sources: list[Source] = ["surrogate"]
         sources += ["llm"] if asked else []
@@ -134,7 +135,7 @@ class Turns:
         if wanted is None:
             wanted = self._proposer is not None
         points = of_textbook(self._card, self._seed) if wanted else []
-        return points[:TEXTBOOK_SMALL] if self._small else points
+        return points[:TEXTBOOK_SMALL] if self.small else points
 
     def textbook_starts(self, number: int, trials: Sequence[Trial]) -> bool:
         """Whether the textbook's turn `number` belongs to its starting points; later the surrogate picks its draws."""
@@ -147,7 +148,7 @@ class Turns:
         settled = [t for t in before if t.number < number - 1]
         if not self._unspent(self.textbook, trials) or bad_start(self._card, settled, "textbook"):
             return False
-        return self._small or not self._usable(number) or bad_start(self._card, before)
+        return self.small or not self._usable(number) or bad_start(self._card, before)
 
     def _guess_due(self, trials: Sequence[Trial]) -> bool:
         """Whether the textbook's guess is still to run: what a model adds is measured beside it."""
