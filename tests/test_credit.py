@@ -102,6 +102,8 @@ def test_a_start_is_bad_when_the_first_two_are_no_better_than_the_median_of_the_
     assert not bad_start(card(), [*others, worse[0], done(4, config(), 1.9, source="llm")])
     assert bad_start(card(), [*others, *(done(i, config(), 2.0, source="llm") for i in (3, 4))])  # a tie brings nothing
     assert not bad_start(card(), worse)  # nothing to compare with
+    assert not bad_start(card(), [others[0], *worse])  # a single value is no measure
+    assert bad_start(card(), [*others[:2], *worse])
     assert not bad_start(card(), [*worse, done(0, config(), 1.0, source="earlier")])
     lost = failed(4, config(), "lost", fault="host", source="llm")
     assert not bad_start(card(), [*others, worse[0], lost, done(5, config(), 1.0, source="llm")])

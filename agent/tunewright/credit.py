@@ -32,6 +32,8 @@ PRIOR: dict[Source, tuple[float, float]] = {"surrogate": (2.0, 2.0)}
 _OTHERS = (1.0, 2.0)
 FIRST = 2
 """Trials of a source after which its start is called bad."""
+FEWEST = 2
+"""Values of others beside which it is judged; one value alone is no measure."""
 TELLING = 4
 """Values of others beside which one trial is enough: one drawn as they were is worse than all in a case of five."""
 
@@ -133,7 +135,7 @@ def bad_start(card: TaskCard, trials: Sequence[Trial], source: Source = "llm") -
     if len(first) == 1 and len(others) >= TELLING:
         worst = [max(column) for column in zip(*others, strict=True)]
         return not any(a <= b for a, b in zip(_losses(card, first[0]), worst, strict=False))
-    if len(first) < FIRST or not others:
+    if len(first) < FIRST or len(others) < FEWEST:
         return False
     middle = [median(column) for column in zip(*others, strict=True)]
     return not any(a < b for t in first for a, b in zip(_losses(card, t), middle, strict=False))
