@@ -45,6 +45,14 @@ def test_a_small_model_shares_the_start_with_the_textbook(tmp_path: Path) -> Non
     assert {r.n_expected for r in model.requests} == {1}
 
 
+def test_beside_points_of_a_person_the_textbook_gives_all_of_its_own_with_a_small_model(tmp_path: Path) -> None:
+    model = Scripted([answers], repeat_last=True, trusted_tools=False)
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        tuner.enqueue([config(0.001, 32), config(0.05, 64)])
+        found = [t.source for t in tuner.run(objective, trials=8).trials]
+    assert found == ["default", "user", "user", "textbook", "llm", "llm", "textbook", "textbook"]
+
+
 def test_without_the_textbook_a_small_model_shares_the_start_with_quasi_random_points(tmp_path: Path) -> None:
     model = Scripted([answers], repeat_last=True, trusted_tools=False)
     with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, textbook=False) as tuner:

@@ -26,7 +26,7 @@ WARM = 5
 WARM_SMALL = 2
 """The same for a small model: its points crowd around the default, and a surrogate learns little from a crowd."""
 TEXTBOOK_SMALL = 2
-"""The textbook's points beside a small model; quasi-random ones show what neither has a view of, choices above all."""
+"""The textbook's points beside a small model; a quasi-random one shows what neither has a view of, choices first."""
 INITIAL = 5
 """Trials before the surrogate chooses; without a model they are quasi-random."""
 INITIAL_SMALL = 6
@@ -134,8 +134,7 @@ class Turns:
         wanted = self._study.get("textbook", None)
         if wanted is None:
             wanted = self._proposer is not None
-        points = of_textbook(self._card, self._seed) if wanted else []
-        return points[:TEXTBOOK_SMALL] if self.small else points
+        return of_textbook(self._card, self._seed) if wanted else []
 
     def textbook_starts(self, number: int, trials: Sequence[Trial]) -> bool:
         """Whether the textbook's turn `number` belongs to its starting points; later the surrogate picks its draws."""
@@ -146,7 +145,10 @@ class Turns:
         """Whether the textbook gives starting points beyond its guess: there is no model, or none that is any good."""
         before = [t for t in trials if t.number < number]
         settled = [t for t in before if t.number < number - 1]
-        if not self._unspent(self.textbook, trials) or bad_start(self._card, settled, "textbook"):
+        # points of a person or of earlier studies spread as a quasi-random one would: none needs to give way then
+        spread = not self.small or any(t.source in ("user", "earlier") for t in before)
+        points = self.textbook if spread else self.textbook[:TEXTBOOK_SMALL]
+        if not self._unspent(points, trials) or bad_start(self._card, settled, "textbook"):
             return False
         return self.small or not self._usable(number) or bad_start(self._card, before)
 
