@@ -305,4 +305,5 @@ def test_half_of_the_workers_wait_for_the_first_reply(tmp_path: Path) -> None:
         assert started == ["default", "textbook"]
         may_answer.set()
         asking.join(60)
-    assert started[2:] == ["llm", "llm"]
+        assert started[2:] == ["llm", "llm"]
+        assert tuner.study.ledger.calls()[0].number == 1  # asked before the textbook's guess started, not after

@@ -124,9 +124,10 @@ class Planner:
         trials = self.study.trials()
         if self.proposer is None or number in self._asked or self._in_flight():
             return
-        if self._turns.of(number, trials) != "llm":
-            return
         warming = self._turns.warming(number, trials)
+        turn = self._turns.of(number, trials)
+        if turn != "llm" and not (turn in ("earlier", "textbook") and warming and self._waits()):
+            return
         if (self.workers > 1 or warming) and self._fresh(number, trials):
             return
         if warming and self._turns.calls("first_round"):
@@ -147,6 +148,10 @@ class Planner:
         self._asked[number] = future
         # a daemon: Ctrl-C must not wait for a reply that nobody will read
         threading.Thread(target=ask, name="model", daemon=True).start()
+
+    def _waits(self) -> bool:
+        """Whether workers would wait for the first reply, so that it is asked for while points of others start."""
+        return self.workers > 1 and self.proposer is not None and self.proposer.silenced() is None
 
     def _in_flight(self) -> bool:
         return any(not future.done() for future in self._asked.values())
