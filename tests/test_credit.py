@@ -115,9 +115,8 @@ def test_beside_enough_others_one_trial_worse_than_all_is_a_bad_start() -> None:
     assert bad_start(card(), [*others, worse])
     assert bad_start(card(), [*others, failed(TELLING, config(), source="llm")])
     assert not bad_start(card(), [*others[1:], worse])
-    assert not bad_start(
-        card(), [*others, done(TELLING, config(), TELLING - 1.0, source="llm")]
-    )  # a tie with the worst
+    tie = done(TELLING, config(), TELLING - 1.0, source="llm")
+    assert not bad_start(card(), [*others, tie])
     assert not bad_start(card(), [*others, worse, done(TELLING + 1, config(), 0.5, source="llm")])  # two tell more
 
 

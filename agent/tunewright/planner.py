@@ -120,7 +120,10 @@ class Planner:
     # -- asking the model ahead of its turn ----------------------------------------------------------------------
 
     def prefetch(self, number: int) -> None:
-        """Ask the model for trial `number` in the background, when that is its turn and no call is on the way."""
+        """Ask the model for trial `number` in the background, when that is its turn and no call is on the way.
+
+        With several workers its first reply is asked for earlier, while points of others start.
+        """
         trials = self.study.trials()
         if self.proposer is None or number in self._asked or self._in_flight():
             return
@@ -150,7 +153,7 @@ class Planner:
         threading.Thread(target=ask, name="model", daemon=True).start()
 
     def _waits(self) -> bool:
-        """Whether workers would wait for the first reply, so that it is asked for while points of others start."""
+        """Whether workers would wait for the model's first reply."""
         return self.workers > 1 and self.proposer is not None and self.proposer.silenced() is None
 
     def _in_flight(self) -> bool:
