@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import approx_fprime
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tunewright import gp
 
@@ -154,11 +155,17 @@ def test_a_warm_start_ends_where_a_cold_one_does() -> None:
 
 
 def test_one_thread_for_the_block_alone() -> None:
+    def blas() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        with gp.one_thread():
-            assert torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 2
+        with threadpool_limits(2, user_api="blas"):
+            with gp.one_thread():
+                assert torch.get_num_threads() == 1
+                assert blas() == {1}
+            assert torch.get_num_threads() == 2
+            assert blas() == {2}
     finally:
         torch.set_num_threads(before)

@@ -18,11 +18,13 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 Array = NDArray[np.float64]
@@ -36,17 +38,24 @@ _JITTERS = (0.0, 1e-8, 1e-6, 1e-4)
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """A block in which PyTorch computes on one thread.
+    """A block in which PyTorch and the BLAS libraries of NumPy and SciPy compute on one thread.
 
     The matrices here are so small that a second thread costs several times what it brings, and the cores belong to the
-    trials. The setting from before holds again afterwards: an objective in this process may have its own.
+    trials. The settings from before hold again afterwards: an objective in this process may have its own.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with _blas().limit(limits=1):
+            yield
     finally:
         torch.set_num_threads(before)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    # looking for the loaded libraries takes milliseconds, and those that count are loaded with this module
+    return ThreadpoolController().select(user_api="blas")
 
 
 class NotPositiveDefiniteError(ArithmeticError):

@@ -253,7 +253,7 @@ def _data(dataset: str) -> tuple[Any, Any]:
 
 @functools.cache
 def _one_thread() -> Any:
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    from threadpoolctl import ThreadpoolController
 
     # it holds the native libraries that are loaded by now, hence the imports above
 
