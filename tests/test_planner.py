@@ -1,5 +1,3 @@
-import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,23 +60,6 @@ def test_without_the_textbook_a_small_model_shares_the_start_with_quasi_random_p
 
 def test_without_a_model_the_start_is_quasi_random(tmp_path: Path) -> None:
     assert sources(tmp_path, None, INITIAL)[1:] == [("sobol", "sobol")] * (INITIAL - 1)
-
-
-def test_a_trusted_model_is_asked_once_for_all_its_zero_shot_points(tmp_path: Path) -> None:
-    model = Scripted([answers], repeat_last=True)
-    sources(tmp_path, model, 2 + WARM)
-    assert [(r.purpose, r.n_expected) for r in model.requests] == [("first_round", WARM)]
-
-
-def test_the_last_trial_asks_nobody_what_comes_next(tmp_path: Path) -> None:
-    model = Scripted([answers], repeat_last=True)
-    sources(tmp_path, model, 1)
-    assert model.requests == []
-
-
-def test_an_error_of_ours_in_the_models_thread_is_not_swallowed(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError):
-        sources(tmp_path, Scripted([lambda request: 1 // 0]), 3)
 
 
 # -- the textbook ------------------------------------------------------------------------------------------------------
@@ -284,26 +265,3 @@ def test_a_session_that_goes_on_starts_the_same_points(tmp_path: Path) -> None:
     whole = first_points(tmp_path / "whole", 8, 8)
     first, then = first_points(tmp_path / "broken", 8, 6), first_points(tmp_path / "broken", 8, 2)
     assert [t.config for t in [*first, *then]] == [t.config for t in whole]
-
-
-def test_half_of_the_workers_wait_for_the_first_reply(tmp_path: Path) -> None:
-    may_answer = threading.Event()
-
-    def slow(request: Any) -> Any:
-        assert may_answer.wait(60)
-        return answers(request)
-
-    started: list[str] = []
-    model = Scripted([slow], repeat_last=True)
-    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, workers=4) as tuner:
-        asking = threading.Thread(target=lambda: [started.append(tuner.ask().source) for _ in range(4)])
-        asking.start()
-        until = time.monotonic() + 60
-        while len(started) < 2 and time.monotonic() < until:
-            time.sleep(0.05)
-        asking.join(1)  # a third that did not wait would be there by now
-        assert started == ["default", "textbook"]
-        may_answer.set()
-        asking.join(60)
-        assert started[2:] == ["llm", "llm"]
-        assert tuner.study.ledger.calls()[0].number == 1  # asked before the textbook's guess started, not after

@@ -1,4 +1,4 @@
-from tunewright.seeds import final_seed, tuning_seed
+from tunewright.seeds import draws, final_seed, tuning_seed
 
 
 def test_no_seed_of_the_final_evaluation_is_one_of_a_trial() -> None:
@@ -13,3 +13,9 @@ def test_no_seed_of_the_final_evaluation_is_one_of_a_trial() -> None:
 def test_seeds_of_trials_are_those_that_earlier_versions_gave() -> None:
     assert [tuning_seed(0, n) for n in range(3)] == [0, 1, 2]
     assert tuning_seed(3, 7) == 3 * 7919 + 7
+
+
+def test_draws_are_the_same_again_and_differ_by_study_trial_and_purpose() -> None:
+    assert draws(1, 2, "fit").random() == draws(1, 2, "fit").random()
+    others = [draws(2, 2, "fit"), draws(1, 3, "fit"), draws(1, 2, "suggest")]
+    assert len({draws(1, 2, "fit").random(), *(other.random() for other in others)}) == 4

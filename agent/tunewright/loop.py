@@ -22,7 +22,7 @@ from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
 from tunewright.next_trial import NextTrial
 from tunewright.opening import opened
-from tunewright.planner import NothingLeft, Planner
+from tunewright.planner import Planner
 from tunewright.preload import preload
 from tunewright.proposer import Proposer
 from tunewright.pruning.early import EarlyStop
@@ -31,6 +31,7 @@ from tunewright.stopping import StopReason, stop_reason
 from tunewright.telling import outcome_of, point_of
 from tunewright.toolbox import open_tool
 from tunewright.trial import Trial
+from tunewright.view import NothingLeft
 from tunewright_tools.base import Config, Outcome, Status, Telemetry, Tool
 from tunewright_tools.contract import Curve
 

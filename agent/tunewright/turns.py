@@ -7,19 +7,16 @@ but how that one ended may show that the model's start was a bad one, and the ze
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from tunewright.card import TaskCard
 from tunewright.credit import bad_start, next_turn
 from tunewright.ledger import Call
 from tunewright.proposer import Proposer
 from tunewright.reply import Prior
+from tunewright.seeds import draws
 from tunewright.starting import of_textbook, worth_more
 from tunewright.study import Study
 from tunewright.trial import Proposal, Source, Trial
-
-if TYPE_CHECKING:
-    import numpy as np
 
 WARM = 5
 """Zero-shot turns of the model, after the default, the best of earlier trials and the textbook's guess."""
@@ -94,7 +91,7 @@ class Turns:
         sources += ["llm"] if asked else []
         sources += ["prior"] if self.stated_prior() and not bad else []
         sources += ["textbook"] if self.textbook and not bad_start(self._card, settled, "textbook") else []
-        return next_turn(self._card, settled, sources, self._rng(number))
+        return next_turn(self._card, settled, sources, draws(self._seed, number, "turn"))
 
     # -- the model's zero-shot turns -----------------------------------------------------------------------------
 
@@ -163,8 +160,3 @@ class Turns:
         space = self._card.space
         taken = {space.key(t.config) for t in trials}
         return [p for p in points if not space.check(p.config).faults and space.key(p.config) not in taken]
-
-    def _rng(self, number: int) -> "np.random.Generator":
-        import numpy as np
-
-        return np.random.default_rng([self._seed, number, 1])

@@ -25,11 +25,12 @@ from tunewright.integrations.optuna_record import PLAN, OptunaRecord, planned
 from tunewright.integrations.optuna_task import check_script, task
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
-from tunewright.planner import Decision, NothingLeft, Planner
+from tunewright.planner import Decision, Planner
 from tunewright.proposer import Proposer
 from tunewright.space import Space
 from tunewright.trial import Proposal, Trial, Verdict
 from tunewright.trial_json import trial_to_json
+from tunewright.view import NothingLeft
 
 _RACES = 8
 """How often a decision is taken anew because an older trial of another process was decided meanwhile."""

@@ -1,0 +1,79 @@
+"""Asking the model ahead of its turn: how often, by whom it is waited for, and what is there when nothing is left."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy import card, config, objective
+
+from tunewright import Tuner
+from tunewright.llm.scripted import Scripted
+from tunewright.space import Choice, Int, Space
+from tunewright.turns import WARM
+
+
+def run(folder: Path, model: Any, trials: int) -> None:
+    Tuner(card(), model, storage=f"sqlite:///{folder}/study.db", folder=folder / "runs").run(objective, trials=trials)
+
+
+def answers(request: Any) -> Any:
+    """As many good points as were asked for, different at each call."""
+    rates = [0.002 + 0.001 * ((request.seed or 0) % 97) + 0.0003 * i for i in range(request.n_expected)]
+    return {"proposals": [{"config": {**config(lr, 128), "momentum": None}} for lr in rates]}
+
+
+def test_a_trusted_model_is_asked_once_for_all_its_zero_shot_points(tmp_path: Path) -> None:
+    model = Scripted([answers], repeat_last=True)
+    run(tmp_path, model, 2 + WARM)
+    assert [(r.purpose, r.n_expected) for r in model.requests] == [("first_round", WARM)]
+
+
+def test_the_last_trial_asks_nobody_what_comes_next(tmp_path: Path) -> None:
+    model = Scripted([answers], repeat_last=True)
+    run(tmp_path, model, 1)
+    assert model.requests == []
+
+
+def test_an_error_of_ours_in_the_models_thread_is_not_swallowed(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, Scripted([lambda request: 1 // 0]), 3)
+
+
+def test_half_of_the_workers_wait_for_the_first_reply(tmp_path: Path) -> None:
+    may_answer = threading.Event()
+
+    def slow(request: Any) -> Any:
+        assert may_answer.wait(60)
+        return answers(request)
+
+    started: list[str] = []
+    model = Scripted([slow], repeat_last=True)
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, workers=4) as tuner:
+        asking = threading.Thread(target=lambda: [started.append(tuner.ask().source) for _ in range(4)])
+        asking.start()
+        until = time.monotonic() + 60
+        while len(started) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        asking.join(1)  # a third that did not wait would be there by now
+        assert started == ["default", "textbook"]
+        may_answer.set()
+        asking.join(60)
+        assert started[2:] == ["llm", "llm"]
+        assert tuner.study.ledger.calls()[0].number == 1  # asked before the textbook's guess started, not after
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_model_that_is_asked_when_nothing_is_left_does_not_break_the_study(tmp_path: Path, seed: int) -> None:
+    small = Space(Choice("optimizer", ["sgd", "adamw"]), Int("width", 1, 4))
+
+    def some(request: Any) -> Any:
+        return {"proposals": [{"config": {"optimizer": "sgd", "width": 1 + i % 4}} for i in range(request.n_expected)]}
+
+    model = Scripted([some], repeat_last=True)
+    with Tuner(card(space=small), model, f"sqlite:///{tmp_path}/study.db", seed, folder=tmp_path) as tuner:
+        result = tuner.run(lambda c: float(c["width"]), trials=50)
+    assert len(result.trials) == 8
+    assert result.stopped is not None
+    assert result.stopped.kind == "exhausted"
