@@ -9,6 +9,7 @@ import pytest
 from toy import card, config, objective
 
 from tunewright import Tuner
+from tunewright.events import Finished, Started
 from tunewright.llm.scripted import Scripted
 from tunewright.space import Choice, Int, Space
 from tunewright.turns import WARM
@@ -77,3 +78,29 @@ def test_a_model_that_is_asked_when_nothing_is_left_does_not_break_the_study(tmp
     assert len(result.trials) == 8
     assert result.stopped is not None
     assert result.stopped.kind == "exhausted"
+
+
+def test_what_runs_is_looked_after_while_others_wait_for_the_first_reply(tmp_path: Path) -> None:
+    may_answer = threading.Event()
+
+    def slow(request: Any) -> Any:
+        assert may_answer.wait(60)  # until a result is on record, which a loop that only waits never writes
+        return answers(request)
+
+    def first_ends_at_once(chosen: dict[str, Any]) -> float:
+        if chosen != card().space.default():
+            assert may_answer.wait(60)
+        return objective(chosen)
+
+    model = Scripted([slow], repeat_last=True)
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, workers=4) as tuner:
+        started = []
+        for event in tuner.events(first_ends_at_once, trials=6):
+            if isinstance(event, Started):
+                started.append((event.trial.number, event.trial.source))
+            if isinstance(event, Finished) and not may_answer.is_set():
+                assert not tuner.study.trials()[0].running
+                assert started == [(0, "default"), (1, "textbook")]
+                may_answer.set()
+        assert len(tuner.study.trials()) == 6
+        assert "llm" in [source for _, source in started]

@@ -98,14 +98,18 @@ class Asking:
         # a daemon: Ctrl-C must not wait for a reply that nobody will read
         threading.Thread(target=ask, name="model", daemon=True).start()
 
-    def proposals(self, number: int, trials: Sequence[Trial], left: int | None) -> list[Proposal] | None:
-        """Unspent proposals for this turn of the model; None when its reply is still on the way.
+    def pending(self, number: int, trials: Sequence[Trial]) -> bool:
+        """Whether a reply is on the way that trial `number` should wait for.
 
-        With one worker the reply is waited for; with several, half of them wait for the first one.
+        With one worker any; with several, half of them wait for the first one.
         """
-        self.ahead(number, left)
         enough = sum(t.running for t in trials) >= self._workers // 2
-        if self._workers == 1 or (self._turns.warming(number, trials) and enough):
+        return self._in_flight() and (self._workers == 1 or (self._turns.warming(number, trials) and enough))
+
+    def proposals(self, number: int, trials: Sequence[Trial], left: int | None) -> list[Proposal] | None:
+        """Unspent proposals for this turn of the model, waited for where that is due; None when they are on the way."""
+        self.ahead(number, left)
+        if self.pending(number, trials):
             wait_for(list(self._asked.values()))
         for future in self._asked.values():
             if future.done():

@@ -12,6 +12,8 @@ from tunewright_tools.base import Job
 
 TICK_S = 0.5
 """How long one look for news of the jobs takes at most."""
+REPLY_TICK_S = 0.1
+"""The same while a worker is free and waits for the model's first reply."""
 HEARTBEAT_S = 60.0
 """Between two renewals of the leases of what runs."""
 _WIND_DOWN_S = 15.0

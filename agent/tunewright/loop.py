@@ -17,12 +17,12 @@ from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silence
 from tunewright.executors.base import Executor
 from tunewright.executors.local import LocalExecutor
 from tunewright.health import check_healthy
-from tunewright.jobs import HEARTBEAT_S, TICK_S, job_of, reap_jobs, wind_down
+from tunewright.jobs import HEARTBEAT_S, REPLY_TICK_S, TICK_S, job_of, reap_jobs, wind_down
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
 from tunewright.next_trial import NextTrial
 from tunewright.opening import opened
-from tunewright.planner import Planner
+from tunewright.planner import Planner, ReplyPending
 from tunewright.preload import preload
 from tunewright.proposer import Proposer
 from tunewright.pruning.early import EarlyStop
@@ -107,6 +107,7 @@ class Tuner:
         self._early = EarlyStop(card)
         self._reported: dict[int, Curve] = {}
         self._silence_told = False
+        self._reply_pending = False
         self._renewed = 0.0
         self._asked_to_end: Literal["finish", "now"] | None = None
 
@@ -132,7 +133,7 @@ class Tuner:
         yield from self._resuming()
         try:
             while True:
-                while len(running) < self.workers and (trial := self._next(executor.now())):
+                while len(running) < self.workers and (trial := self._next(executor.now(), wait=not running)):
                     running[trial.number] = trial
                     yield Started(trial)
                     self._early.learn(self.study.trials())
@@ -140,10 +141,10 @@ class Tuner:
                     executor.submit(job, partial(self._early.stop, trial.number, trial.config))
                     self._ask_ahead(trial.number + 1, executor.now())
                     yield from self._silence()
-                if not running:
+                if not running and self.stopped is not None:
                     break
                 preload(executor, trials if trials is not None else self.card.budget.trials)
-                for report in executor.wait(TICK_S):
+                for report in executor.wait(REPLY_TICK_S if self._reply_pending else TICK_S):
                     if report.point is not None:
                         yield Progress(report.job.number, report.point)
                     if report.outcome is not None:
@@ -154,7 +155,6 @@ class Tuner:
                 if self._asked_to_end == "now":
                     self.stopped = _ASKED
                     break
-            assert self.stopped is not None
             yield Stopped(self.stopped.text, self.stopped.kind)
         finally:
             self._wind_down(executor, running)
@@ -179,11 +179,15 @@ class Tuner:
             reap_jobs(self._lost, self.card, self.folder)
             yield Resumed(finished, tuple(t.number for t in self._lost))
 
-    def _next(self, now: float) -> Trial | None:
-        """The next trial, or None once a stop rule holds. Points that wait in line still count as trials."""
+    def _next(self, now: float, *, wait: bool) -> Trial | None:
+        """The next trial; None once a stop rule holds, or while the model's first reply is not there unless `wait`.
+
+        Points that wait in line still count as trials.
+        """
+        self._reply_pending = False
         with self.study.one_look():
             self.stopped = _ASKED if self._asked_to_end is not None else self._stop_reason(now)
-            return None if self.stopped is not None else self._started()
+            return None if self.stopped is not None else self._started(wait=wait)
 
     def _stop_reason(self, now: float) -> StopReason | None:
         # a lost or cancelled trial that waits to run again uses up no budget
@@ -191,12 +195,14 @@ class Tuner:
         counted = [t for t in self.study.trials() if t.number not in waiting]
         return stop_reason(self.card, counted, self.planner.limit, now)
 
-    def _started(self) -> Trial | None:
+    def _started(self, *, wait: bool) -> Trial | None:
         try:
-            return self._next_trial.start()
+            return self._next_trial.start(wait=wait)
         except NothingLeft as e:
             self.stopped = StopReason(e.kind, e.text)
-            return None
+        except ReplyPending:
+            self._reply_pending = True  # what runs is looked after meanwhile: its results, its lease
+        return None
 
     def _ask_ahead(self, number: int, now: float) -> None:
         """Let the model think of trial `number` while others run, unless the study ends before it."""
@@ -251,7 +257,7 @@ class Tuner:
         if n is not None:
             return [self.ask() for _ in range(n)]
         with self.study.one_look():
-            trial = self._started()
+            trial = self._started(wait=True)
             if trial is None:
                 assert self.stopped is not None
                 raise StudyError(

@@ -17,17 +17,26 @@ class NextTrial:
         self._study = study
         self._planner = planner
 
-    def start(self) -> Trial:
+    def start(self, *, wait: bool = True) -> Trial:
         """The trial, on record as running.
+
+        Args:
+            wait: for the model's reply, where it is worth waiting for.
 
         Raises:
             NothingLeft: no further trial is worth running.
+            ReplyPending: in place of waiting, unless `wait`.
         """
         with self._study.one_look():
             while True:
                 waiting = self._study.queue()
                 try:
-                    return self._rerun(waiting) or self._default_first() or self._queued(waiting) or self._decided()
+                    return (
+                        self._rerun(waiting)
+                        or self._default_first()
+                        or self._queued(waiting)
+                        or self._decided(wait=wait)
+                    )
                 except Withdrawn:
                     continue  # another process was faster with the same point; the start has looked at the record anew
 
@@ -52,7 +61,7 @@ class NextTrial:
 
     def _default_first(self) -> Trial | None:
         """Trial 0, also when a person's own points are in line already."""
-        return self._decided() if self._study.card.start == "default" and not self._study.trials() else None
+        return self._decided(wait=True) if self._study.card.start == "default" and not self._study.trials() else None
 
     def _queued(self, waiting: Sequence[QueueEntry]) -> Trial | None:
         """The first of a person's own points."""
@@ -73,9 +82,9 @@ class NextTrial:
             )
         return None
 
-    def _decided(self) -> Trial:
+    def _decided(self, *, wait: bool) -> Trial:
         number = self._number()
-        decision = self._planner.decide(number)
+        decision = self._planner.decide(number, wait=wait)
         return self._study.start(
             decision.proposal,
             number=number,

@@ -29,6 +29,10 @@ _FROM_DEFAULT = 0.5
 _PRIOR_DRAWS = 256
 
 
+class ReplyPending(Exception):  # noqa: N818 (a moment, no error)
+    """The next trial is to wait for the model's reply, which is on the way."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """What runs next, and what was refused on the way."""
@@ -75,11 +79,15 @@ class Planner:
         if self._asking:
             self._asking.ahead(number, self._left(number))
 
-    def decide(self, number: int) -> Decision:
+    def decide(self, number: int, *, wait: bool = True) -> Decision:
         """The next trial.
+
+        Args:
+            wait: for the model's reply, where it is worth waiting for.
 
         Raises:
             NothingLeft: nothing untried is left, or no gain is expected any more.
+            ReplyPending: in place of waiting, unless `wait`.
         """
         trials = tuple(t for t in self.study.trials() if t.number < number or self.workers > 1)
         turn = self._turns.of(number, trials)
@@ -91,6 +99,10 @@ class Planner:
             return replace(self._next_of(points, self._views.taken(trials)) or stand_in, turn=turn)
         if turn == "sobol":
             return self._quasi_random(self._views.taken(trials), "a spread of first points")
+        if turn == "llm" and self._asking and not wait:
+            self.prefetch(number)
+            if self._asking.pending(number, trials):
+                raise ReplyPending
         view = self._views.of(number, trials)
         self._check_gain(view)
         refused: tuple[Refusal, ...] = ()
