@@ -5,7 +5,7 @@ from toy import card, done, failed, objective
 
 from tunewright.space import Choice, Space
 from tunewright.trial import Trial
-from tunewright.view import NothingLeft, Views
+from tunewright.view import FEWEST_SETTLED, NothingLeft, Views, unfinished
 
 
 def trials(n: int) -> list[Trial]:
@@ -36,3 +36,28 @@ def test_a_space_without_untried_configurations_is_the_end() -> None:
     with pytest.raises(NothingLeft, match="every configuration") as end:
         Views(card(space=small), [], initial=2, seed=0).of(2, taken)
     assert end.value.kind == "exhausted"
+
+
+def test_hyperparameters_made_ahead_are_those_that_the_decision_would_find() -> None:
+    known, news = trials(14), done(14, {**card().space.default(), "lr": 0.02}, 0.1, started=1010.5, finished=1014.5)
+    last = Trial(15, {**card().space.default(), "lr": 0.03}, "surrogate", status="running", started=1014.4)
+    then = [*known, unfinished(news), last]  # as all workers fell to work; the news come before the decision
+    ahead, fresh = (Views(card(), [], initial=5, seed=3, workers=2) for _ in range(2))
+    ahead.prepare(16, then)
+    prepared, found = ahead.of(16, [*known, news, last]), fresh.of(16, [*known, news, last])
+    assert prepared.own == found.own
+    assert prepared.surrogate is not None
+    assert found.surrogate is not None
+    assert prepared.surrogate.hyperparameters == found.surrogate.hyperparameters
+    assert prepared.surrogate.n_done == 15
+    alone = Views(card(), [], initial=5, seed=3).of(16, [*known, news, last])
+    assert alone.surrogate is not None
+    assert alone.surrogate.hyperparameters != found.surrogate.hyperparameters
+
+
+def test_nothing_is_made_ahead_of_a_few_values() -> None:
+    views = Views(card(), [], initial=5, seed=3, workers=2)
+    few = trials(FEWEST_SETTLED - 1)
+    views.prepare(len(few), few)
+    seen, alone = views.of(len(few), few), Views(card(), [], initial=5, seed=3).of(len(few), few)
+    assert seen.own == alone.own

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tunewright.brief import BEST, FEW, Brief, FateBrief, brief
 from tunewright.card import TaskCard
@@ -14,7 +14,7 @@ from tunewright.questions import Round
 from tunewright.study import Study
 from tunewright.trial import Proposal, Trial
 from tunewright.turns import Turns
-from tunewright.view import NothingLeft, View
+from tunewright.view import NothingLeft, View, unfinished
 
 PER_CALL = 5
 """Configurations that a later call asks for; the surrogate picks among them."""
@@ -80,7 +80,7 @@ class Asking:
         if warming and self._turns.calls("first_round"):
             return
         # the brief is made here, not in the thread: a surrogate is fitted for it, and only the call should overlap
-        before = tuple(_before(t, number) for t in trials if t.number < number)
+        before = tuple(unfinished(t) if t.number == number - 1 else t for t in trials if t.number < number)
         try:
             question = self._first_round(before, left) if warming else self._later_round(number, before, left)
         except NothingLeft:
@@ -171,10 +171,3 @@ class Asking:
         """Calls whose proposals are still worth a look: with one worker, those made for this very trial."""
         age = 1 if self._workers == 1 else 2 * self._workers
         return [c for c in self._turns.calls("propose") if number - age < c.number <= number]
-
-
-def _before(trial: Trial, number: int) -> Trial:
-    """A trial as it stood when `number` was asked for ahead of time: the one before it was still running."""
-    if trial.number != number - 1 or trial.running:
-        return trial
-    return replace(trial, status="running", outcome=None, finished=None)

@@ -139,7 +139,7 @@ class Tuner:
                     self._early.learn(self.study.trials())
                     job = job_of(trial, self.card, self.folder)
                     executor.submit(job, partial(self._early.stop, trial.number, trial.config))
-                    self._ask_ahead(trial.number + 1, executor.now())
+                    self._ask_ahead(trial.number + 1, executor.now(), prepare=len(running) == self.workers)
                     yield from self._silence()
                 if not running and self.stopped is not None:
                     break
@@ -204,11 +204,13 @@ class Tuner:
             self._reply_pending = True  # what runs is looked after meanwhile: its results, its lease
         return None
 
-    def _ask_ahead(self, number: int, now: float) -> None:
+    def _ask_ahead(self, number: int, now: float, *, prepare: bool = False) -> None:
         """Let the model think of trial `number` while others run, unless the study ends before it."""
         with self.study.one_look():
             if self._stop_reason(now) is None:
                 self.planner.prefetch(number)
+                if prepare:
+                    self.planner.prepare(number)
 
     def _silence(self) -> Iterator[Event]:
         reason = self.planner.proposer.silenced() if self.planner.proposer else None

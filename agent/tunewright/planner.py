@@ -69,7 +69,7 @@ class Planner:
         same_task = any(one.same_task for one in self.earlier)
         self._initial = max(2, 1 + len(self._best_earlier)) if same_task else INITIAL
         self._turns = Turns(card, study, proposer, best_earlier=self._best_earlier, initial=self._initial, seed=seed)
-        self._views = Views(card, self.earlier, initial=self._initial, seed=seed)
+        self._views = Views(card, self.earlier, initial=self._initial, seed=seed, workers=workers)
         self._asking = None
         if proposer is not None:
             self._asking = Asking(card, study, proposer, self._turns, self._views.of, workers=workers)
@@ -78,6 +78,10 @@ class Planner:
         """Let the model think of trial `number` while others run, if it is to be asked for it."""
         if self._asking:
             self._asking.ahead(number, self._left(number))
+
+    def prepare(self, number: int) -> None:
+        """Work ahead for trial `number`, while every worker is busy anyway."""
+        self._views.prepare(number, self.study.trials())
 
     def decide(self, number: int, *, wait: bool = True) -> Decision:
         """The next trial.

@@ -248,6 +248,7 @@ def fit(
     warm: Mapping[str, Any] | None = None,
     transfer: Transfer | None = None,
     exploit: bool = False,
+    keep: bool = False,
 ) -> Surrogate | None:
     """What the trials say, or None while fewer than two have a value.
 
@@ -259,6 +260,7 @@ def fit(
         warm: `hyperparameters` of an earlier fit; left aside, with a note, when it belongs to another space.
         transfer: what earlier studies expect.
         exploit: the budget is near its end, so that nothing is tried for what it would teach.
+        keep: take the hyperparameters of `warm` over as they are; finding them takes most of the time of a fit.
     """
     done = [t for t in trials if t.done and t.outcome and _finite(t.outcome.metrics, card)]
     notes = []
@@ -281,7 +283,7 @@ def fit(
     z = np.stack([s.forward(column) for s, column in zip(scales, losses.T, strict=True)], axis=1)
     target = z[:, 0] if z.shape[1] == 1 else _scalarised(z, rng)
     start = _warm(warm, encoding, notes)
-    alone = _process(encoding, X, target, rng, start)
+    alone = _process(encoding, X, target, rng, start, keep=keep and start is not None)
     value: Fitted | Joined = alone
     agreement: dict[str, float] = {}
     if transfer is not None:
@@ -331,11 +333,20 @@ def _scalarised(z: Array, rng: np.random.Generator) -> Array:
 
 
 def _process(
-    encoding: Encoding, X: Array, y: Array, rng: np.random.Generator, warm: Array | None, members: int | None = None
+    encoding: Encoding,
+    X: Array,
+    y: Array,
+    rng: np.random.Generator,
+    warm: Array | None,
+    members: int | None = None,
+    *,
+    keep: bool = False,
 ) -> Fitted:
     most, iterations = _effort(len(y))
     shape = Shape(encoding.groups)
     prior = Prior.for_groups(encoding.n_groups)
+    if keep and warm is not None:
+        return Fitted(torch.as_tensor(X), torch.as_tensor(y), torch.as_tensor(warm), shape, prior)
     return gp.fit(X, y, shape, prior, members=min(members or most, most), iterations=iterations, rng=rng, warm=warm)
 
 

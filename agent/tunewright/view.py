@@ -1,9 +1,9 @@
 """The record as one decision sees it: the surrogate fitted to it, and that surrogate's own next point."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tunewright.card import TaskCard
 from tunewright.earlier import Earlier
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tunewright.surrogate import Surrogate
     from tunewright.surrogate_transfer import Transfer
 
+FEWEST_SETTLED = 10
+"""Values from which on one more or less hardly moves the hyperparameters."""
 EXPLOIT = 0.8
 """Share of the budget after which nothing is tried for what it would teach."""
 
@@ -53,13 +55,20 @@ class Views:
         earlier: trials of earlier studies, as they fit the card.
         initial: trials before there is a surrogate.
         seed: keys every draw, together with the trial's number.
+        workers: how many trials run at once. With several, the hyperparameters are fitted to what was known when the
+            trial before started, so that this can be done while all workers are busy; the newest results count in all
+            the rest.
     """
 
-    def __init__(self, card: TaskCard, earlier: Sequence[Earlier], *, initial: int, seed: int) -> None:
+    def __init__(
+        self, card: TaskCard, earlier: Sequence[Earlier], *, initial: int, seed: int, workers: int = 1
+    ) -> None:
         self._card = card
         self._earlier = earlier
         self._initial = initial
         self._seed = seed
+        self._workers = workers
+        self._prepared: tuple[object, Mapping[str, Any] | None] | None = None
 
     def taken(self, trials: Sequence[Trial]) -> frozenset[str]:
         """Keys of the configurations of these trials."""
@@ -80,13 +89,45 @@ class Views:
 
         seed, exploit = self._key(number, "fit"), share_used(self._card, trials) >= EXPLOIT
         with one_thread():
-            surrogate = fit(self._card, trials, seed=seed, transfer=self._transfer, exploit=exploit)
+            warm = self._hyperparameters(number, trials)
+            surrogate = fit(
+                self._card,
+                trials,
+                seed=seed,
+                warm=warm,
+                transfer=self._transfer,
+                exploit=exploit,
+                keep=warm is not None,
+            )
             if surrogate is None:
                 return View(None, None, taken)
             own = suggest(surrogate, self._card, trials, n=1, seed=self._key(number, "suggest"))
         if not own:
             raise exhausted()
         return View(surrogate, own[0].config, taken)
+
+    def prepare(self, number: int, trials: Sequence[Trial]) -> None:
+        """Do now what the decision on trial `number` will need and the results to come do not change."""
+        self._hyperparameters(number, trials)
+
+    def _hyperparameters(self, number: int, trials: Sequence[Trial]) -> Mapping[str, Any] | None:
+        """Those of a fit to what was known when the trial before started; None where all results should count."""
+        trials = [t for t in trials if t.number < number]
+        before = next((t for t in trials if t.number == number - 1), None)
+        if self._workers == 1 or self._earlier or before is None:
+            return None
+        known = [t if t.finished is None or t.finished <= before.started else unfinished(t) for t in trials]
+        if sum(t.done for t in known) < FEWEST_SETTLED:
+            return None
+        key = (number, *(t.record_id for t in known if not t.running))
+        if self._prepared is None or self._prepared[0] != key:
+            from tunewright.gp import one_thread
+            from tunewright.surrogate import fit
+
+            with one_thread():
+                fitted = fit(self._card, known, seed=self._key(number, "fit"))
+            self._prepared = (key, fitted.hyperparameters if fitted else None)
+        return self._prepared[1]
 
     @cached_property
     def _transfer(self) -> "Transfer | None":
@@ -99,3 +140,8 @@ class Views:
 
     def _key(self, number: int, purpose: Literal["fit", "suggest", "earlier"]) -> int:
         return int(draws(self._seed, number, purpose).integers(2**31))
+
+
+def unfinished(trial: Trial) -> Trial:
+    """The trial as it stood while it was running."""
+    return trial if trial.running else replace(trial, status="running", outcome=None, finished=None)
