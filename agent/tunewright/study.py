@@ -351,4 +351,5 @@ class Study:
         """
         attempts = self.attempts()
         failed = [t for t in latest(attempts) if not (t.running or t.done)]
-        return self._queue.entries(attempts, [t for t in failed if not self.card.space.check(t.config).faults])
+        entries = self._queue.entries(attempts, failed)
+        return [e for e in entries if e.number is None or not self.card.space.check(e.config).faults]
