@@ -45,3 +45,9 @@ def test_trials_that_did_not_know_the_best_do_not_raise_the_margin() -> None:
     assert margin(z) == pytest.approx(0.1)
     assert margin(z, unaware=7) == margin(z[:1]) == 0.0
     assert margin(z, unaware=2) == pytest.approx(0.06)
+
+
+def test_the_boldest_of_several_aims_further() -> None:
+    z = np.array([3.0, 2.0, 1.0, 0.0])
+    assert [margin(z, boldness=b) for b in (0.0, 0.5, 1.0)] == pytest.approx([0.0, 0.025, 0.05])
+    assert margin(z[:0], boldness=1.0) == 0.0

@@ -61,3 +61,20 @@ def test_nothing_is_made_ahead_of_a_few_values() -> None:
     views.prepare(len(few), few)
     seen, alone = views.of(len(few), few), Views(card(), [], initial=5, seed=3).of(len(few), few)
     assert seen.own == alone.own
+
+
+def test_those_that_run_at_once_explore_to_different_degrees() -> None:
+    def bold(workers: int, finished: int) -> float:
+        known = trials(finished)
+        busy = [
+            Trial(finished + i, c, "surrogate", status="running", started=1000.0 + finished + i)
+            for i, c in enumerate(card().space.sample(20, 9)[:3])
+        ]
+        views = Views(card(), [], initial=5, seed=3, workers=workers)
+        seen = views.of(finished + 3, [*known, *busy])
+        assert seen.surrogate is not None
+        config = card().space.sample(1, 11)
+        return float(seen.surrogate.log_acquisition(config)[0])
+
+    assert bold(4, 8) != bold(1, 8)  # number 11 of four workers is the boldest
+    assert bold(4, 9) == bold(1, 9)  # number 12 the most cautious

@@ -9,6 +9,8 @@ from torch import Tensor
 
 _PATIENCE, _STEP, _MOST = 2, 0.02, 0.2
 """Trials without gain that are let pass, margin for each further one, and the largest margin, in units of z."""
+_APART = 0.05
+"""How much further the boldest of the trials that run at once aims than the most cautious one, in units of z."""
 
 
 def log_expected_improvement(mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
@@ -27,7 +29,7 @@ def log_expected_improvement(mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
     return torch.where(u > -1.0, plain, tail) + std.log()
 
 
-def margin(z: NDArray[np.float64], unaware: int = 0) -> float:
+def margin(z: NDArray[np.float64], unaware: int = 0, boldness: float = 0.0) -> float:
     """How far below `best` a trial has to aim, in units of z: nothing while trials gain, more the longer none does.
 
     Where the model promises only crumbs around the best trial, or nothing but ties on a plateau, the margin makes what
@@ -37,8 +39,11 @@ def margin(z: NDArray[np.float64], unaware: int = 0) -> float:
         z: values of the feasible trials in the order in which they were started, shape (n,).
         unaware: how many of those after the best were started before it had ended: chosen without knowing it, they
             do not show that nothing better is near.
+        boldness: 0 to 1, spread over the trials that run at once: those that all exploit the same few results would
+            settle on one optimum together (after Hutter, Hoos and Leyton-Brown 2012, "Parallel algorithm
+            configuration", who draw the weight of exploration anew for each worker).
     """
     if len(z) == 0:
         return 0.0
     without = len(z) - 1 - int(np.argmin(z)) - unaware
-    return min(_STEP * max(without - _PATIENCE, 0), _MOST)
+    return min(_STEP * max(without - _PATIENCE, 0), _MOST) + _APART * boldness

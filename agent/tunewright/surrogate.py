@@ -87,6 +87,7 @@ class Surrogate:
         agreement: Mapping[str, float] | None = None,
         unaware: int = 0,
         exploit: bool = False,
+        boldness: float = 0.0,
     ) -> None:
         self.card = card
         self.encoding = encoding
@@ -106,7 +107,7 @@ class Surrogate:
         self._feasible = feasible
         self._pending: Fitted | Joined = value
         self._best = self._incumbent_of(value)
-        self._margin = 0.0 if exploit else margin(value.y.numpy()[feasible], unaware)
+        self._margin = 0.0 if exploit else margin(value.y.numpy()[feasible], unaware, boldness)
 
     def _incumbent_of(self, model: Fitted | Joined) -> Tensor | None:
         """`best`, shape (S,); None while no trial is feasible. Pending rows count at their posterior mean."""
@@ -248,6 +249,7 @@ def fit(
     warm: Mapping[str, Any] | None = None,
     transfer: Transfer | None = None,
     exploit: bool = False,
+    boldness: float = 0.0,
     keep: bool = False,
 ) -> Surrogate | None:
     """What the trials say, or None while fewer than two have a value.
@@ -260,6 +262,7 @@ def fit(
         warm: `hyperparameters` of an earlier fit; left aside, with a note, when it belongs to another space.
         transfer: what earlier studies expect.
         exploit: the budget is near its end, so that nothing is tried for what it would teach.
+        boldness: of `improvement.margin`.
         keep: take the hyperparameters of `warm` over as they are; finding them takes most of the time of a fit.
     """
     done = [t for t in trials if t.done and t.outcome and _finite(t.outcome.metrics, card)]
@@ -316,6 +319,7 @@ def fit(
         agreement,
         _unaware(incumbent, [t for t, kept in zip(done, feasible[: len(done)], strict=True) if kept]),
         exploit,
+        boldness,
     )
     return surrogate.with_pending([t.config for t in trials if t.running])
 

@@ -55,9 +55,9 @@ class Views:
         earlier: trials of earlier studies, as they fit the card.
         initial: trials before there is a surrogate.
         seed: keys every draw, together with the trial's number.
-        workers: how many trials run at once. With several, the hyperparameters are fitted to what was known when the
-            trial before started, so that this can be done while all workers are busy; the newest results count in all
-            the rest.
+        workers: how many trials run at once. With several, they explore to different degrees; and the hyperparameters
+            are fitted to what was known when the trial before started, so that this can be done while all workers are
+            busy: the newest results count in all the rest.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class Views:
                 warm=warm,
                 transfer=self._transfer,
                 exploit=exploit,
+                boldness=self._boldness(trials),
                 keep=warm is not None,
             )
             if surrogate is None:
@@ -105,6 +106,11 @@ class Views:
         if not own:
             raise exhausted()
         return View(surrogate, own[0].config, taken)
+
+    def _boldness(self, trials: Sequence[Trial]) -> float:
+        """How far a trial goes beyond exploiting, 0 to 1: no two of those that run at once go equally far."""
+        running = sum(t.running for t in trials)
+        return (len(trials) % (running + 1)) / running if self._workers > 1 and running else 0.0
 
     def prepare(self, number: int, trials: Sequence[Trial]) -> None:
         """Do now what the decision on trial `number` will need and the results to come do not change."""
