@@ -34,6 +34,7 @@ for level, names in enumerate(
         "study earlier",
         "encoding targets gp improvement export earlier_sources success_labels success_amounts",
         "surrogate_success surrogate_transfer branching starting stopped",
+        "surrogate_values",
         "surrogate",
         "acquisition brief",
         "questions guard credit stopping telling health pruning confirmation",

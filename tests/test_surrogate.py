@@ -13,7 +13,7 @@ import torch
 
 from tunewright.card import TaskCard
 from tunewright.space import Choice, Float, Int, Space
-from tunewright.surrogate import Surrogate, fit
+from tunewright.surrogate import Surrogate, fit, hyperparameters
 from tunewright.trial import Trial
 from tunewright_tools.base import Config, Outcome, Telemetry
 
@@ -51,6 +51,7 @@ def _fit(trials: Sequence[Trial], seed: int = 0, **other: Any) -> Surrogate:
 
 
 AT = SPACE.sample(24, seed=7)
+TWO = [{"name": name, "direction": "minimize"} for name in ("loss", "size")]
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -171,6 +172,20 @@ def test_a_warm_start_is_accepted_and_another_spaces_is_left_aside_with_a_note()
     other = fit(_card(), _trials(14), seed=0, warm={**warm, "columns": 99})
     assert other is not None
     assert "another space" in other.fit_note
+
+
+@pytest.mark.parametrize("metrics", [{}, {"metrics": TWO}])
+def test_hyperparameters_alone_are_those_of_the_whole_fit_and_can_be_kept(metrics: dict[str, Any]) -> None:
+    trials = [_done(i, c, loss=_loss(c), size=float(c["n"])) for i, c in enumerate(SPACE.sample(13, 0))]
+    whole = _fit(trials, seed=5, **metrics)
+    found = hyperparameters(_card(**metrics), trials, seed=5)
+    assert found == whole.hyperparameters
+    kept = fit(
+        _card(**metrics), [*trials, *_trials(1, seed=4)] if not metrics else trials, seed=6, warm=found, keep=True
+    )
+    assert kept is not None
+    assert kept.hyperparameters == found
+    assert hyperparameters(_card(**metrics), trials[:1], seed=5) is None
 
 
 @pytest.mark.parametrize("metrics", [{"accuracy": 1.0}, {"loss": math.nan}, {"loss": -math.inf}])

@@ -26,17 +26,15 @@ from tunewright.card import TaskCard
 from tunewright.encoding import Encoding
 from tunewright.gp import Fitted, Prior, Shape
 from tunewright.improvement import log_expected_improvement, margin
-from tunewright.stopped import stopped_losses
 from tunewright.surrogate_success import Success, fit_success
 from tunewright.surrogate_transfer import Joined, Transfer
+from tunewright.surrogate_values import values_of
 from tunewright.targets import Scale, scale
 from tunewright.trial import Trial
 
 Array = NDArray[np.float64]
 Configs = Sequence[Mapping[str, Any]]
 
-_RHO = 0.05
-"""Weight of the sum in the augmented Chebyshev scalarisation (Knowles 2006, ParEGO, eq. 2)."""
 _CLEARLY_SLOWER = 0.35
 """Spread of log seconds from which on run time counts: some runs take half as long again as others."""
 
@@ -136,7 +134,7 @@ class Surrogate:
     @property
     def hyperparameters(self) -> dict[str, Any]:
         """Plain data for `fit(..., warm=)`, so that the next fit starts where this one ended."""
-        return {"version": 1, "columns": self.encoding.n_columns, "theta": self._value.theta.tolist()}
+        return _plain(self.encoding, self._value.theta)
 
     # -- what is expected ----------------------------------------------------------------------------------------
 
@@ -265,28 +263,17 @@ def fit(
         boldness: of `improvement.margin`.
         keep: take the hyperparameters of `warm` over as they are; finding them takes most of the time of a fit.
     """
-    done = [t for t in trials if t.done and t.outcome and _finite(t.outcome.metrics, card)]
-    notes = []
-    if len(done) < sum(t.done for t in trials):
-        left = sum(t.done for t in trials) - len(done)
-        wanted = ", ".join(m.name for m in card.metrics)
-        notes.append(f"{left} done trials without a finite {wanted} were left out")
-    if len(done) < 2:
-        return None
-    encoding = Encoding(card.space)
     rng = np.random.default_rng([seed, len(trials)])
-    X = encoding.encode([t.config for t in done])
-    metrics = [dict(t.outcome.metrics) for t in done if t.outcome]
-    losses = np.array([[m.loss(row[m.name]) for m in card.metrics] for row in metrics])
-    stopped = stopped_losses(card, [*done, *(t for t in trials if not t.done)])
-    if stopped:  # the last rows of X and z: never feasible, so that none of them is the incumbent
-        X = np.concatenate([X, encoding.encode([t.config for t, _ in stopped])])
-        losses = np.concatenate([losses, np.array([[loss] for _, loss in stopped])])
-    scales = [scale(column) for column in losses.T]
-    z = np.stack([s.forward(column) for s, column in zip(scales, losses.T, strict=True)], axis=1)
-    target = z[:, 0] if z.shape[1] == 1 else _scalarised(z, rng)
+    known = values_of(card, trials, rng)
+    if known is None:
+        return None
+    encoding, done, metrics, X, z = known.encoding, known.done, known.metrics, known.X, known.z
+    notes = []
+    if known.left_out:
+        wanted = ", ".join(m.name for m in card.metrics)
+        notes.append(f"{known.left_out} done trials without a finite {wanted} were left out")
     start = _warm(warm, encoding, notes)
-    alone = _process(encoding, X, target, rng, start, keep=keep and start is not None)
+    alone = _process(encoding, X, known.target, rng, start, keep=keep and start is not None)
     value: Fitted | Joined = alone
     agreement: dict[str, float] = {}
     if transfer is not None:
@@ -301,16 +288,16 @@ def fit(
             s = scale(excess)
             model = _process(encoding, X[rows], s.forward(excess), rng, None, members=4)
             bounded.append(_Bounded(model, float(s.forward(np.zeros(1))[0])))
-    feasible = np.array([card.feasible(row) for row in metrics] + [False] * len(stopped))
+    feasible = np.array([card.feasible(row) for row in metrics] + [False] * known.n_stopped)
     notes += [m.note for m in (value, primary, *(b.model for b in bounded)) if m.note]
-    incumbent = _incumbent(card, done, metrics, target, feasible[: len(done)])
+    incumbent = _incumbent(card, done, metrics, known.target, feasible[: len(done)])
     surrogate = Surrogate(
         card,
         encoding,
         fit_success(card, trials, encoding=encoding),
         value,
         primary,
-        scales[0],
+        known.scale,
         bounded,
         feasible,
         incumbent,
@@ -324,16 +311,17 @@ def fit(
     return surrogate.with_pending([t.config for t in trials if t.running])
 
 
-def _finite(metrics: Mapping[str, float], card: TaskCard) -> bool:
-    return all(math.isfinite(metrics.get(m.name, math.nan)) for m in card.metrics)
+def hyperparameters(card: TaskCard, trials: Sequence[Trial], *, seed: int) -> dict[str, Any] | None:
+    """Those of `fit` on the same trials without earlier studies, and nothing else of it; None where it gives None."""
+    rng = np.random.default_rng([seed, len(trials)])
+    known = values_of(card, trials, rng)
+    if known is None:
+        return None
+    return _plain(known.encoding, _process(known.encoding, known.X, known.target, rng, None).theta)
 
 
-def _scalarised(z: Array, rng: np.random.Generator) -> Array:
-    """One loss of several: augmented Chebyshev with random weights, a new draw at each trial (Knowles 2006, eq. 2)."""
-    weights = rng.dirichlet(np.ones(z.shape[1]))
-    low = z.min(0)
-    weighted = weights * (z - low)
-    return scale(weighted.max(1) + _RHO * weighted.sum(1)).forward(weighted.max(1) + _RHO * weighted.sum(1))
+def _plain(encoding: Encoding, theta: Tensor) -> dict[str, Any]:
+    return {"version": 1, "columns": encoding.n_columns, "theta": theta.tolist()}
 
 
 def _process(

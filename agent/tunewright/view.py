@@ -128,11 +128,10 @@ class Views:
         key = (number, *(t.record_id for t in known if not t.running))
         if self._prepared is None or self._prepared[0] != key:
             from tunewright.gp import one_thread
-            from tunewright.surrogate import fit
+            from tunewright.surrogate import hyperparameters
 
             with one_thread():
-                fitted = fit(self._card, known, seed=self._key(number, "fit"))
-            self._prepared = (key, fitted.hyperparameters if fitted else None)
+                self._prepared = (key, hyperparameters(self._card, known, seed=self._key(number, "fit")))
         return self._prepared[1]
 
     @cached_property
