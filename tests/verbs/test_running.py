@@ -14,7 +14,7 @@ from tunewright.verbs import Denied, Session, Within, call
 from tunewright.verbs.estimating import command_text
 from tunewright.verbs.running import CardTaken, RunFailed
 
-from .conftest import toy_card
+from .conftest import SCRIPT, toy_card
 
 Open = Callable[..., Session]
 
@@ -27,14 +27,25 @@ def first(session: Session, kind: type) -> Any:
     raise AssertionError(f"no {kind.__name__}")
 
 
+def gate(root: Path) -> Path:
+    """A file that the script's runs wait for, so that nothing ends before the test has done what it does meanwhile."""
+    file = root / "go"
+    loop = "for epoch in range(3):"
+    wait = f"import pathlib\nwhile not pathlib.Path({str(file)!r}).exists():\n    time.sleep(0.02)\n"
+    (root / "train.py").write_text(SCRIPT.replace(loop, wait + loop))
+    return file
+
+
 def test_a_change_while_it_runs_holds_from_the_next_trial_on(root: Path, opened: Open) -> None:
     session = opened(root)
-    session.open(toy_card(root, seconds=0.3))
+    go = gate(root)
+    session.open(toy_card(root))
     call(session, "run_trials", {"trials": 4}, by="person")
     first(session, Started)
     answer = call(session, "pin", {"parameter": "width", "value": 64}, by="model")
     assert answer.data["takes_effect"] == "after the running trials"
     call(session, "narrow", {"parameter": "lr", "low": 1e-3, "high": 1e-2, "default": 2e-3}, by="model")
+    go.touch()
     events = [h.event for h in session.events()]
     assert any(isinstance(e, CardTaken) for e in events)
     assert [e.kind for e in events if isinstance(e, Stopped)] == ["trials"]
@@ -48,10 +59,12 @@ def test_a_change_while_it_runs_holds_from_the_next_trial_on(root: Path, opened:
 
 def test_stopping_lets_the_trial_end_and_starts_no_other(root: Path, opened: Open) -> None:
     session = opened(root)
-    session.open(toy_card(root, seconds=0.5))
+    go = gate(root)
+    session.open(toy_card(root))
     call(session, "run_trials", {"trials": 9}, by="person")
     first(session, Started)
     assert call(session, "stop_run", {}, by="model").data["state"] == "finishing"
+    go.touch()
     assert first(session, Stopped).kind == "cancelled"
     assert session.run_of("toy") is None or session.run_of("toy").wait(10)  # type: ignore[union-attr]
     assert [t.status for t in session.study().trials()] == ["done"]
