@@ -18,6 +18,8 @@ from tunewright.view import NothingLeft, View, unfinished
 
 PER_CALL = 5
 """Configurations that a later call asks for; the surrogate picks among them."""
+_PER_WAITING = 4
+"""Workers to each one that waits for the model's first reply: the others start where nobody's view is needed."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,9 @@ class Asking:
     def pending(self, number: int, trials: Sequence[Trial]) -> bool:
         """Whether a reply is on the way that trial `number` should wait for.
 
-        With one worker any; with several, half of them wait for the first one.
+        With one worker any; with several, one in four of them waits for the first one.
         """
-        enough = sum(t.running for t in trials) >= self._workers // 2
+        enough = sum(t.running for t in trials) >= self._workers - max(1, self._workers // _PER_WAITING)
         return self._in_flight() and (self._workers == 1 or (self._turns.warming(number, trials) and enough))
 
     def proposals(self, number: int, trials: Sequence[Trial], left: int | None) -> list[Proposal] | None:
