@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tunewright import Tuner
 from tunewright.events import Finished, Started
 from tunewright.llm.scripted import Scripted
 from tunewright.space import Choice, Int, Space
+from tunewright.trial import Trial
 from tunewright.turns import WARM
 
 
@@ -63,6 +65,32 @@ def test_one_worker_in_four_waits_for_the_first_reply(tmp_path: Path) -> None:
         asking.join(60)
         assert started[3:] == ["llm"]
         assert tuner.study.ledger.calls()[0].number == 1  # asked before the textbook's guess started, not after
+
+
+def test_nobody_waits_for_a_later_reply_once_several_trials_run(tmp_path: Path) -> None:
+    may_answer = threading.Event()
+
+    def slow_later(request: Any) -> Any:
+        assert request.purpose == "first_round" or may_answer.wait(60)
+        return answers(request)
+
+    model = Scripted([slow_later], repeat_last=True)
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        tuner.planner.workers = 4  # as a host says it that starts trials itself
+        started = []
+        asking = threading.Thread(target=lambda: started.extend(_asked_and_told(tuner, 25)), daemon=True)
+        asking.start()
+        asking.join(45)
+        assert len(started) == 25
+        assert "propose" in [r.purpose for r in model.requests]
+        may_answer.set()
+
+
+def _asked_and_told(tuner: Tuner, n: int) -> Iterator[Trial]:
+    for _ in range(n):
+        trial = tuner.ask()
+        tuner.tell(trial, objective(trial.config))
+        yield trial
 
 
 @pytest.mark.parametrize("seed", range(8))

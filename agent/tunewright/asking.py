@@ -59,7 +59,7 @@ class Asking:
         self._proposer = proposer
         self._turns = turns
         self._view = view
-        self._workers = workers
+        self.workers = workers
         self._asked: dict[int, Future[None]] = {}
 
     def ahead(self, number: int, left: int | None) -> None:
@@ -77,7 +77,7 @@ class Asking:
         turn = self._turns.of(number, trials)
         if turn != "llm" and not (turn in ("earlier", "textbook") and warming and self._workers_would_wait()):
             return
-        if (self._workers > 1 or warming) and self._unspent(number, trials):
+        if (self.workers > 1 or warming) and self._unspent(number, trials):
             return
         if warming and self._turns.calls("first_round"):
             return
@@ -105,8 +105,8 @@ class Asking:
 
         With one worker any; with several, one in four of them waits for the first one.
         """
-        enough = sum(t.running for t in trials) >= self._workers - max(1, self._workers // _PER_WAITING)
-        return self._in_flight() and (self._workers == 1 or (self._turns.warming(number, trials) and enough))
+        enough = sum(t.running for t in trials) >= self.workers - max(1, self.workers // _PER_WAITING)
+        return self._in_flight() and (self.workers == 1 or (self._turns.warming(number, trials) and enough))
 
     def proposals(self, number: int, trials: Sequence[Trial], left: int | None) -> list[Proposal] | None:
         """Unspent proposals for this turn of the model, waited for where that is due; None when they are on the way."""
@@ -138,7 +138,7 @@ class Asking:
             trials_left=left,
             best=FEW if small else BEST,
         )
-        n = max(1, self._workers // 2) if small else max(PER_CALL, self._workers)
+        n = max(1, self.workers // 2) if small else max(PER_CALL, self.workers)
         return _Question("propose", text, n, view.taken)
 
     def _fates(self, trials: Sequence[Trial]) -> list[FateBrief]:
@@ -157,7 +157,7 @@ class Asking:
     # -- what is there already -----------------------------------------------------------------------------------
 
     def _workers_would_wait(self) -> bool:
-        return self._workers > 1 and self._proposer.silenced() is None
+        return self.workers > 1 and self._proposer.silenced() is None
 
     def _in_flight(self) -> bool:
         return any(not future.done() for future in self._asked.values())
@@ -171,5 +171,5 @@ class Asking:
 
     def _recent(self, number: int) -> list[Call]:
         """Calls whose proposals are still worth a look: with one worker, those made for this very trial."""
-        age = 1 if self._workers == 1 else 2 * self._workers
+        age = 1 if self.workers == 1 else 2 * self.workers
         return [c for c in self._turns.calls("propose") if number - age < c.number <= number]

@@ -60,7 +60,6 @@ class Planner:
         self.study = study
         self.proposer = proposer
         self.seed = seed
-        self.workers = workers
         self.limit: int | None = None
         """Trials of the whole study where that is not the card's; the model is told how many are left."""
         self.earlier = [refitted(one, card) for one in recorded(study)]
@@ -73,6 +72,17 @@ class Planner:
         self._asking = None
         if proposer is not None:
             self._asking = Asking(card, study, proposer, self._turns, self._views.of, workers=workers)
+
+    @property
+    def workers(self) -> int:
+        """How many trials run at once; a host that starts trials as it likes says so before each decision."""
+        return self._views.workers
+
+    @workers.setter
+    def workers(self, n: int) -> None:
+        self._views.workers = n
+        if self._asking:
+            self._asking.workers = n
 
     def prefetch(self, number: int) -> None:
         """Let the model think of trial `number` while others run, if it is to be asked for it."""

@@ -67,7 +67,7 @@ class Views:
         self._earlier = earlier
         self._initial = initial
         self._seed = seed
-        self._workers = workers
+        self.workers = workers
         self._prepared: tuple[object, Mapping[str, Any] | None] | None = None
 
     def taken(self, trials: Sequence[Trial]) -> frozenset[str]:
@@ -110,7 +110,7 @@ class Views:
     def _boldness(self, trials: Sequence[Trial]) -> float:
         """How far a trial goes beyond exploiting, 0 to 1: no two of those that run at once go equally far."""
         running = sum(t.running for t in trials)
-        return (len(trials) % (running + 1)) / running if self._workers > 1 and running else 0.0
+        return (len(trials) % (running + 1)) / running if self.workers > 1 and running else 0.0
 
     def prepare(self, number: int, trials: Sequence[Trial]) -> None:
         """Do now what the decision on trial `number` will need and the results to come do not change."""
@@ -120,7 +120,7 @@ class Views:
         """Those of a fit to what was known when the trial before started; None where all results should count."""
         trials = [t for t in trials if t.number < number]
         before = next((t for t in trials if t.number == number - 1), None)
-        if self._workers == 1 or self._earlier or before is None:
+        if self.workers == 1 or self._earlier or before is None:
             return None
         known = [t if t.finished is None or t.finished <= before.started else unfinished(t) for t in trials]
         if sum(t.done for t in known) < FEWEST_SETTLED:
