@@ -63,18 +63,27 @@ def test_nothing_is_made_ahead_of_a_few_values() -> None:
     assert seen.own == alone.own
 
 
-def test_those_that_run_at_once_explore_to_different_degrees() -> None:
-    def bold(workers: int, finished: int) -> float:
-        known = trials(finished)
-        busy = [
-            Trial(finished + i, c, "surrogate", status="running", started=1000.0 + finished + i)
-            for i, c in enumerate(card().space.sample(20, 9)[:3])
-        ]
-        views = Views(card(), [], initial=5, seed=3, workers=workers)
-        seen = views.of(finished + 3, [*known, *busy])
-        assert seen.surrogate is not None
-        config = card().space.sample(1, 11)
-        return float(seen.surrogate.log_acquisition(config)[0])
+def _worth(workers: int, finished: int, running: int) -> float:
+    """Log acquisition of one configuration after so many trials, while others run."""
+    known = trials(finished)
+    busy = [
+        Trial(finished + i, c, "surrogate", status="running", started=1000.0 + finished + i)
+        for i, c in enumerate(card().space.sample(20, 9)[:running])
+    ]
+    views = Views(card(), [], initial=5, seed=3, workers=workers)
+    seen = views.of(finished + running, [*known, *busy])
+    assert seen.surrogate is not None
+    return float(seen.surrogate.log_acquisition(card().space.sample(1, 11))[0])
 
-    assert bold(4, 8) != bold(1, 8)  # number 11 of four workers is the boldest
-    assert bold(4, 9) == bold(1, 9)  # number 12 the most cautious
+
+# with one worker, those that run are of other processes, or were asked for together
+@pytest.mark.parametrize(
+    ("workers", "finished", "running", "bold"),
+    [(4, 8, 3, True), (4, 9, 3, False), (1, 8, 3, True), (1, 9, 3, False), (2, 8, 1, True), (1, 8, 1, False)],
+)
+def test_those_that_run_at_once_explore_to_different_degrees(
+    workers: int, finished: int, running: int, bold: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = _worth(workers, finished, running)
+    monkeypatch.setattr("tunewright.improvement._APART", 0.0)
+    assert (found != _worth(workers, finished, running)) is bold

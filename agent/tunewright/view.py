@@ -55,9 +55,9 @@ class Views:
         earlier: trials of earlier studies, as they fit the card.
         initial: trials before there is a surrogate.
         seed: keys every draw, together with the trial's number.
-        workers: how many trials run at once. With several, they explore to different degrees; and the hyperparameters
-            are fitted to what was known when the trial before started, so that this can be done while all workers are
-            busy: the newest results count in all the rest.
+        workers: how many trials run at once. With several, the hyperparameters are fitted to what was known when the
+            trial before started, so that this can be done while all workers are busy: the newest results count in all
+            the rest.
     """
 
     def __init__(
@@ -108,9 +108,14 @@ class Views:
         return View(surrogate, own[0].config, taken)
 
     def _boldness(self, trials: Sequence[Trial]) -> float:
-        """How far a trial goes beyond exploiting, 0 to 1: no two of those that run at once go equally far."""
+        """How far a trial goes beyond exploiting, 0 to 1: no two of those that run at once go equally far.
+
+        Whoever started them: workers of this process, of others on the same record, or a person who asked for several.
+        With one worker, one running trial is that before this decision, which is looked at ahead.
+        """
         running = sum(t.running for t in trials)
-        return (len(trials) % (running + 1)) / running if self.workers > 1 and running else 0.0
+        alone = self.workers == 1 and running == 1
+        return (len(trials) % (running + 1)) / running if running and not alone else 0.0
 
     def prepare(self, number: int, trials: Sequence[Trial]) -> None:
         """Do now what the decision on trial `number` will need and the results to come do not change."""
