@@ -6,7 +6,7 @@ import pytest
 from record_worker import card, config, start
 
 from tunewright.errors import StudyError
-from tunewright.rivals import AlreadyFinishedError
+from tunewright.rivals import AlreadyFinishedError, Withdrawn
 from tunewright.space import Choice, Float, Int, Space
 from tunewright.study import Study
 from tunewright.trial import Interval, Proposal, Refusal, Verdict
@@ -170,6 +170,23 @@ def test_resuming_finds_the_same_study_and_its_seed(url):
     assert Study.names(url) == ["toy"]
     first.close()
     study.close()
+
+
+def test_a_process_that_goes_on_learns_of_bounds_that_another_has_moved(study, url):
+    def moved(high):
+        return card(space=Space(Float("lr", 1e-5, high, log=True), Int("width", 1, 64)))
+
+    other = Study.open(moved(0.5), url)
+    theirs = start(other, {"lr": 0.3, "width": 8}, 0)
+    mine = start(study, config(0), 1)  # is told apart from what runs in another space
+    assert [(t.number, t.space_revision) for t in study.trials()] == [(0, 1), (1, 0)]
+    assert study.space(theirs.space_revision) == other.card.space
+    with pytest.raises(Withdrawn):
+        start(other, dict(mine.config), 2)
+    study.revise(moved(1.0))  # a number of its own, not that of the other's space
+    assert study.space_revision == 2
+    assert Study.load(url).space(1) == other.card.space
+    other.close()
 
 
 def test_moved_bounds_are_a_new_revision_and_texts_are_not(study, url):

@@ -1,7 +1,7 @@
 """Every attempt at every trial as the rows tell it, and the latest of each; the best of them, and the front."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tunewright.card import TaskCard
@@ -24,12 +24,12 @@ class Attempts:
 
     Args:
         table: of the study.
-        spaces: by revision; more may come while the study goes on.
+        space: gives the space of a revision; more may come while the study goes on.
     """
 
-    def __init__(self, table: Table, spaces: Mapping[int, Space]) -> None:
+    def __init__(self, table: Table, space: Callable[[int], Space]) -> None:
         self._table = table
-        self._spaces = spaces
+        self._space = space
         self._kept: dict[int, Trial | None] = {}  # finished rows never change
         self._keys: dict[int, str] = {}  # nor does the configuration of any row
         self._look = _Look()
@@ -87,7 +87,7 @@ class Attempts:
 
     def _key(self, trial: Trial) -> str:
         if trial.record_id not in self._keys:
-            self._keys[trial.record_id] = self._spaces[trial.space_revision].key(trial.config)
+            self._keys[trial.record_id] = self._space(trial.space_revision).key(trial.config)
         return self._keys[trial.record_id]
 
 

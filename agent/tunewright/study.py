@@ -48,7 +48,7 @@ class Study:
         self.space_revision: int = attributes["space revision"]
         """Number of the space that new trials are recorded under."""
         self._spaces = spaces_on_record(attributes)
-        self._attempts = Attempts(table, self._spaces)
+        self._attempts = Attempts(table, self.space)
         self._queue = Queue(table)
 
     # -- opening -------------------------------------------------------------------------------------------------
@@ -128,6 +128,8 @@ class Study:
 
     def space(self, revision: int) -> Space:
         """The space of a revision; `Trial.space_revision` names a trial's own."""
+        if revision not in self._spaces:  # another process has moved the bounds since this one looked
+            self._spaces |= spaces_on_record(self.attributes("space/"))
         return self._spaces[revision]
 
     @cached_property
@@ -145,6 +147,7 @@ class Study:
     def _take_card(self, card: TaskCard) -> None:
         check_card(self.card, card)
         if not same_region(self.card.space, card.space):
+            self._spaces |= spaces_on_record(self.attributes("space/"))
             known = [revision for revision, space in self._spaces.items() if same_region(space, card.space)]
             revision = known[0] if known else max(self._spaces) + 1
             self._spaces[revision] = card.space
