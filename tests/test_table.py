@@ -3,6 +3,7 @@
 import math
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 from record_worker import card, config, start
@@ -52,3 +53,17 @@ def test_a_study_is_renamed_with_its_card_and_takes_no_name_that_is_there(study,
     with pytest.raises(StudyError, match="cannot be deleted while trial 0 runs"):
         again.delete()
     again.close()
+
+
+def test_a_study_that_was_deleted_meanwhile_is_said_to_be_gone(study, url):
+    Study.load(url).delete()
+    for look in (study.trials, lambda: study.get("x"), lambda: start(study, config(0), 0)):
+        with pytest.raises(StudyError, match="the study is there no more"):
+            look()
+
+
+def test_no_trial_starts_on_a_record_whose_file_is_gone(study, url):
+    start(study, config(0), 0)
+    Path(url.removeprefix("sqlite:///")).unlink()
+    with pytest.raises(StudyError, match="its file was removed or moved"):
+        start(study, config(1), 1)

@@ -1,8 +1,8 @@
 """One study's part of the database: its attributes and the rows of its trials. What goes wrong comes out in words."""
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
@@ -39,9 +39,17 @@ class Table:
         self._address = address
         self._id = study_id
 
-    def speaking(self, doing: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def speaking(self, doing: str) -> Iterator[None]:
         """A block in which the database's errors are said in words; `doing` ends "the record could not ..."."""
-        return speaking(self._address, doing)
+        try:
+            with speaking(self._address, doing):
+                yield
+        except KeyError:  # what Optuna raises for a row that is not there
+            raise StudyError(
+                f"the record {self.shown} could not {doing}: the study is there no more",
+                "somebody has deleted it meanwhile; `run` with its card starts it anew",
+            ) from None
 
     # -- attributes of the study ---------------------------------------------------------------------------------
 
@@ -78,6 +86,11 @@ class Table:
 
         from tunewright.distributions import distributions
 
+        if self._address.path is not None and not self._address.path.exists():
+            # SQLite would go on writing to the file that has no name any more, and all of it would be lost
+            raise StudyError(
+                f"the record {self.shown} is gone: its file was removed or moved", "put it back, or run anew"
+            )
         known = distributions(space)
         template = create_trial(
             state=TrialState.RUNNING,
