@@ -1,5 +1,6 @@
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -282,3 +283,12 @@ def test_a_tool_is_needed_to_run_but_not_to_ask(tmp_path: Path) -> None:
     t.ask()
     with pytest.raises(ToolError, match="names no tool"):
         tuner(tmp_path).run(trials=3)
+
+
+def test_threads_that_ask_at_once_get_different_trials_and_none_is_taken_back(tmp_path: Path) -> None:
+    t = tuner(tmp_path, None, workers=4)
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(lambda _: t.ask(), range(12)))
+    assert sorted(trial.number for trial in asked) == list(range(12))
+    assert len({t.card.space.key(trial.config) for trial in asked}) == 12
+    assert len(t.study.optuna_study.trials) == 12

@@ -1,6 +1,7 @@
 """The tuner: ask for a trial, run it, tell its outcome. `Tuner.events` is the whole loop."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -105,6 +106,7 @@ class Tuner:
         self._next_trial = NextTrial(self.study, self.planner)
         self._executor = executor
         self._early = EarlyStop(card)
+        self._choosing = threading.Lock()
         self._reported: dict[int, Curve] = {}
         self._silence_told = False
         self._reply_pending = False
@@ -252,13 +254,14 @@ class Tuner:
         """The next trial, on record as running; with n, a list of n.
 
         The model is asked for the one after it in the background, unless a rule of the card ends the study before.
+        Threads that ask at once are answered one after the other: each choice counts those before it.
 
         Raises:
             StudyError: the study has ended (`stopped` says why).
         """
         if n is not None:
             return [self.ask() for _ in range(n)]
-        with self.study.one_look():
+        with self._choosing, self.study.one_look():
             trial = self._started(wait=True)
             if trial is None:
                 assert self.stopped is not None
