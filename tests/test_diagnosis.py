@@ -105,3 +105,10 @@ def test_exit_codes(code: int, stderr: str, kernel_killed: bool, expected: tuple
     cause = from_exit(code, stderr, kernel_killed=kernel_killed)
     assert (cause.status, cause.fault) == expected[:2]
     assert expected[2] in cause.reason
+
+
+@pytest.mark.parametrize("part", ["x", "_", " ", "a.", "://a:", "error: ", "0"])
+def test_a_line_without_end_is_read_in_one_go(part: str) -> None:
+    long = part * 500_000  # a pattern that tries anew from each place would take hours
+    assert from_text(long) is None
+    assert from_exit(1, f"{long}\nMemoryError", kernel_killed=False).status == "oom"

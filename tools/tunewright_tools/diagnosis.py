@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .base import Fault, Status
 
 _OUT_OF_MEMORY = re.compile(
-    r"\w*MemoryError\b|\bOutOfMemory(?:Error|Exception)\b|(?:CUDA|HIP|MPS backend)(?: error:)? out of memory"
+    r"MemoryError\b|\bOutOfMemory(?:Error|Exception)\b|(?:CUDA|HIP|MPS backend)(?: error:)? out of memory"
     r"|cudaErrorMemoryAllocation|CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of memory|std::bad_alloc"
     r"|can't allocate memory|Cannot allocate memory|\bResourceExhaustedError\b"
 )
