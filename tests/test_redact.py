@@ -78,7 +78,20 @@ def test_secrets_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Redactor()("value-of-the-key some-editor") == f"{HIDDEN} some-editor"
 
 
-@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "db_password", "MY_APIKEY"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OPENAI_API_KEY",
+        "HF_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "db_password",
+        "MY_APIKEY",
+        "PGPASSWORD",
+        "AZURE_OPENAI_KEY",
+        "AWS_SECRET_KEY",
+        "GITHUB_PAT",
+    ],
+)
 def test_names_of_secrets(name: str) -> None:
     assert is_secret_name(name)
 
@@ -86,6 +99,7 @@ def test_names_of_secrets(name: str) -> None:
 def test_other_names() -> None:
     assert not is_secret_name("MAX_TOKENS")
     assert not is_secret_name("KEYBOARD")
+    assert not is_secret_name("PYTHONPATH")
 
 
 def test_public_url() -> None:

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 HIDDEN = "[key removed]"
 
-_SECRET_NAME = re.compile(r"(API_?KEY|_TOKEN|_SECRET|_PASSWORD|SECRET_ACCESS_KEY)$")
+_SECRET_NAME = re.compile(
+    r"((API|ACCESS|ACCOUNT|AUTH|PRIVATE|SECRET|OPENAI)_?KEY|_TOKEN|_SECRET|PASSWORD|PASSWD|PASSPHRASE|_PAT)$"
+)
 _SHORTEST = 6  # shorter values ("x", "none", "EMPTY" of keyless servers) are words of ordinary text
 _KEY_SHAPE = re.compile(
     r"""(?<![A-Za-z0-9_-])(?:
