@@ -146,14 +146,6 @@ def test_a_covariance_that_cannot_be_factorised_says_so() -> None:
         )
 
 
-def test_a_warm_start_ends_where_a_cold_one_does() -> None:
-    X, y = _data(20)
-    cold = gp.fit(X, y, SHAPE, PRIOR, members=2, iterations=200, rng=np.random.default_rng(0))
-    warm = gp.fit(X, y, SHAPE, PRIOR, members=2, iterations=200, rng=np.random.default_rng(0), warm=cold.theta.numpy())
-    assert warm.iterations < cold.iterations
-    np.testing.assert_allclose(warm.posterior(warm.X)[0], cold.posterior(cold.X)[0], atol=1e-2)
-
-
 def test_one_thread_for_the_block_alone() -> None:
     def blas() -> set[int]:
         return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}

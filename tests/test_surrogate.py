@@ -1,6 +1,5 @@
 """The surrogate: who has a value, scales, directions, pending trials, constraints, several metrics, warm starts."""
 
-import json
 import math
 import warnings
 from collections.abc import Sequence
@@ -161,30 +160,18 @@ def test_relevance_names_what_matters() -> None:
     assert shares["x"] > 0.5
 
 
-def test_a_warm_start_is_accepted_and_another_spaces_is_left_aside_with_a_note() -> None:
-    first = _fit(_trials(12))
-    warm = json.loads(json.dumps(first.hyperparameters))
-    again = fit(_card(), _trials(14), seed=0, warm=warm)
-    assert again is not None
-    assert again.fit_note == ""
-    cold = _fit(_trials(14))
-    assert np.corrcoef(again.predict(AT).mean, cold.predict(AT).mean)[0, 1] > 0.98
-    other = fit(_card(), _trials(14), seed=0, warm={**warm, "columns": 99})
-    assert other is not None
-    assert "another space" in other.fit_note
-
-
 @pytest.mark.parametrize("metrics", [{}, {"metrics": TWO}])
-def test_hyperparameters_alone_are_those_of_the_whole_fit_and_can_be_kept(metrics: dict[str, Any]) -> None:
+def test_hyperparameters_alone_are_those_of_the_whole_fit_and_are_taken_over(metrics: dict[str, Any]) -> None:
     trials = [_done(i, c, loss=_loss(c), size=float(c["n"])) for i, c in enumerate(SPACE.sample(13, 0))]
     whole = _fit(trials, seed=5, **metrics)
-    found = hyperparameters(_card(**metrics), trials, seed=5)
-    assert found == whole.hyperparameters
-    kept = fit(
-        _card(**metrics), [*trials, *_trials(1, seed=4)] if not metrics else trials, seed=6, warm=found, keep=True
-    )
-    assert kept is not None
-    assert kept.hyperparameters == found
+    theta = hyperparameters(_card(**metrics), trials, seed=5)
+    assert theta is not None
+    taken = fit(_card(**metrics), trials, seed=5, theta=theta)
+    other = fit(_card(**metrics), trials, seed=5, theta=theta + 1)
+    assert taken is not None
+    assert other is not None
+    np.testing.assert_allclose(taken.standardised(AT)[0], whole.standardised(AT)[0])
+    assert not np.allclose(other.standardised(AT)[0], whole.standardised(AT)[0])
     assert hyperparameters(_card(**metrics), trials[:1], seed=5) is None
 
 

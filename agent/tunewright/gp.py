@@ -274,8 +274,6 @@ def fit(
     members: int,
     iterations: int,
     rng: np.random.Generator,
-    warm: Array | None = None,
-    spread: float = _SPREAD,
 ) -> Fitted:
     """Hyperparameters by randomised maximum a posteriori: member 0 is the mode, the others answer to shifted priors.
 
@@ -285,12 +283,10 @@ def fit(
     """
     Xt, yt = torch.as_tensor(X), torch.as_tensor(y)
     P = shape.n_parameters
-    shift = rng.standard_normal((members, P)) * spread
+    shift = rng.standard_normal((members, P)) * _SPREAD
     shift[0] = 0.0
     shift_t = torch.as_tensor(shift)
     start = 0.5 * shift
-    if warm is not None and warm.shape[1:] == (P,) and len(warm):
-        start = warm[np.arange(members) % len(warm)].copy()
 
     def target(flat: Array) -> tuple[float, Array]:
         theta = torch.as_tensor(flat.reshape(members, P))

@@ -131,11 +131,6 @@ class Surrogate:
     def _rows(self, configs: Configs) -> Tensor:
         return torch.as_tensor(self.encoding.encode(configs))
 
-    @property
-    def hyperparameters(self) -> dict[str, Any]:
-        """Plain data for `fit(..., warm=)`, so that the next fit starts where this one ended."""
-        return _plain(self.encoding, self._value.theta)
-
     # -- what is expected ----------------------------------------------------------------------------------------
 
     def predict(self, configs: Configs) -> Posterior:
@@ -244,11 +239,10 @@ def fit(
     trials: Sequence[Trial],
     *,
     seed: int,
-    warm: Mapping[str, Any] | None = None,
+    theta: Array | None = None,
     transfer: Transfer | None = None,
     exploit: bool = False,
     boldness: float = 0.0,
-    keep: bool = False,
 ) -> Surrogate | None:
     """What the trials say, or None while fewer than two have a value.
 
@@ -257,11 +251,10 @@ def fit(
         trials: all on record. Those that are done have a value; those that were stopped early count as `stopped`
             expects of them; running ones count as pending; failures teach the chance of success alone.
         seed: of the hyperparameters' prior draws and of the weights between several metrics.
-        warm: `hyperparameters` of an earlier fit; left aside, with a note, when it belongs to another space.
+        theta: `hyperparameters` of fewer trials, taken over as they are: finding them takes most of the time of a fit.
         transfer: what earlier studies expect.
         exploit: the budget is near its end, so that nothing is tried for what it would teach.
         boldness: of `improvement.margin`.
-        keep: take the hyperparameters of `warm` over as they are; finding them takes most of the time of a fit.
     """
     rng = np.random.default_rng([seed, len(trials)])
     known = values_of(card, trials, rng)
@@ -272,21 +265,20 @@ def fit(
     if known.left_out:
         wanted = ", ".join(m.name for m in card.metrics)
         notes.append(f"{known.left_out} done trials without a finite {wanted} were left out")
-    start = _warm(warm, encoding, notes)
-    alone = _process(encoding, X, known.target, rng, start, keep=keep and start is not None)
+    alone = _process(encoding, X, known.target, rng, theta)
     value: Fitted | Joined = alone
     agreement: dict[str, float] = {}
     if transfer is not None:
         value, agreement = transfer.joined(alone, np.random.default_rng([seed, len(trials), 1]))
         notes += [transfer.note] if transfer.note else []
-    primary = value if z.shape[1] == 1 else _process(encoding, X, z[:, 0], rng, start)
+    primary = value if z.shape[1] == 1 else _process(encoding, X, z[:, 0], rng)
     bounded = []
     for c in card.constraints:
         rows = [i for i, row in enumerate(metrics) if math.isfinite(row.get(c.metric, math.nan))]
         if rows:
             excess = np.array([c.excess(metrics[i][c.metric]) for i in rows])
             s = scale(excess)
-            model = _process(encoding, X[rows], s.forward(excess), rng, None, members=4)
+            model = _process(encoding, X[rows], s.forward(excess), rng, members=4)
             bounded.append(_Bounded(model, float(s.forward(np.zeros(1))[0])))
     feasible = np.array([card.feasible(row) for row in metrics] + [False] * known.n_stopped)
     notes += [m.note for m in (value, primary, *(b.model for b in bounded)) if m.note]
@@ -311,17 +303,11 @@ def fit(
     return surrogate.with_pending([t.config for t in trials if t.running])
 
 
-def hyperparameters(card: TaskCard, trials: Sequence[Trial], *, seed: int) -> dict[str, Any] | None:
-    """Those of `fit` on the same trials without earlier studies, and nothing else of it; None where it gives None."""
+def hyperparameters(card: TaskCard, trials: Sequence[Trial], *, seed: int) -> Array | None:
+    """Those of `fit` on the same trials without earlier studies, shape (S, P); None where it gives None."""
     rng = np.random.default_rng([seed, len(trials)])
     known = values_of(card, trials, rng)
-    if known is None:
-        return None
-    return _plain(known.encoding, _process(known.encoding, known.X, known.target, rng, None).theta)
-
-
-def _plain(encoding: Encoding, theta: Tensor) -> dict[str, Any]:
-    return {"version": 1, "columns": encoding.n_columns, "theta": theta.tolist()}
+    return None if known is None else _process(known.encoding, known.X, known.target, rng).theta.numpy()
 
 
 def _process(
@@ -329,26 +315,16 @@ def _process(
     X: Array,
     y: Array,
     rng: np.random.Generator,
-    warm: Array | None,
-    members: int | None = None,
+    theta: Array | None = None,
     *,
-    keep: bool = False,
+    members: int | None = None,
 ) -> Fitted:
-    most, iterations = _effort(len(y))
     shape = Shape(encoding.groups)
     prior = Prior.for_groups(encoding.n_groups)
-    if keep and warm is not None:
-        return Fitted(torch.as_tensor(X), torch.as_tensor(y), torch.as_tensor(warm), shape, prior)
-    return gp.fit(X, y, shape, prior, members=min(members or most, most), iterations=iterations, rng=rng, warm=warm)
-
-
-def _warm(warm: Mapping[str, Any] | None, encoding: Encoding, notes: list[str]) -> Array | None:
-    if warm is None:
-        return None
-    if warm.get("version") != 1 or warm.get("columns") != encoding.n_columns:
-        notes.append("hyperparameters of another space were left aside")
-        return None
-    return np.array(warm["theta"], dtype=float)
+    if theta is not None:
+        return Fitted(torch.as_tensor(X), torch.as_tensor(y), torch.as_tensor(theta), shape, prior)
+    most, iterations = _effort(len(y))
+    return gp.fit(X, y, shape, prior, members=min(members or most, most), iterations=iterations, rng=rng)
 
 
 def _unaware(best: Trial, feasible: Sequence[Trial]) -> int:

@@ -226,11 +226,6 @@ class Joined:
         return self.own.members
 
     @property
-    def theta(self) -> Tensor:
-        """Hyperparameters of `plain`, where the next fit starts."""
-        return self.plain.theta
-
-    @property
     def note(self) -> str:
         """What went otherwise than planned in the fits."""
         return "; ".join(dict.fromkeys(n for n in (self.plain.note, self.own.note) if n))

@@ -1,9 +1,9 @@
 """The record as one decision sees it: the surrogate fitted to it, and that surrogate's own next point."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tunewright.card import TaskCard
 from tunewright.earlier import Earlier
@@ -13,6 +13,7 @@ from tunewright.trial import Trial
 from tunewright_tools.base import Config
 
 if TYPE_CHECKING:
+    from tunewright.gp import Array
     from tunewright.surrogate import Surrogate
     from tunewright.surrogate_transfer import Transfer
 
@@ -68,7 +69,7 @@ class Views:
         self._initial = initial
         self._seed = seed
         self.workers = workers
-        self._prepared: tuple[object, Mapping[str, Any] | None] | None = None
+        self._prepared: tuple[object, Array | None] | None = None
 
     def taken(self, trials: Sequence[Trial]) -> frozenset[str]:
         """Keys of the configurations of these trials."""
@@ -89,16 +90,14 @@ class Views:
 
         seed, exploit = self._key(number, "fit"), share_used(self._card, trials) >= EXPLOIT
         with one_thread():
-            warm = self._hyperparameters(number, trials)
             surrogate = fit(
                 self._card,
                 trials,
                 seed=seed,
-                warm=warm,
+                theta=self._hyperparameters(number, trials),
                 transfer=self._transfer,
                 exploit=exploit,
                 boldness=self._boldness(trials),
-                keep=warm is not None,
             )
             if surrogate is None:
                 return View(None, None, taken)
@@ -121,7 +120,7 @@ class Views:
         """Do now what the decision on trial `number` will need and the results to come do not change."""
         self._hyperparameters(number, trials)
 
-    def _hyperparameters(self, number: int, trials: Sequence[Trial]) -> Mapping[str, Any] | None:
+    def _hyperparameters(self, number: int, trials: Sequence[Trial]) -> "Array | None":
         """Those of a fit to what was known when the trial before started; None where all results should count."""
         trials = [t for t in trials if t.number < number]
         before = next((t for t in trials if t.number == number - 1), None)
