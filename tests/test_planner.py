@@ -265,3 +265,12 @@ def test_a_session_that_goes_on_starts_the_same_points(tmp_path: Path) -> None:
     whole = first_points(tmp_path / "whole", 8, 8)
     first, then = first_points(tmp_path / "broken", 8, 6), first_points(tmp_path / "broken", 8, 2)
     assert [t.config for t in [*first, *then]] == [t.config for t in whole]
+
+
+def test_a_space_of_which_the_relations_leave_little_is_searched_all_the_same(tmp_path: Path) -> None:
+    tight = Space(Float("a", 0, 1), Float("b", 0, 1), relations=["a <= 0.0001 * b"])
+    with Tuner(card(space=tight, start="none"), None, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        found = tuner.run(lambda c: (c["b"] - 0.5) ** 2, trials=7).trials
+    assert len({tight.key(t.config) for t in found}) == 7
+    assert all(tight.fulfils(t.config) for t in found)
+    assert found[-1].source == "surrogate"

@@ -304,3 +304,13 @@ def test_relations_that_nothing_fulfils_are_an_error() -> None:
     with pytest.raises(SpaceError, match="only 0 of the configurations") as caught:
         Space(Float("a", 0, 1), relations=["a > 1"]).sample(1, seed=0)
     assert "loosen" in caught.value.hint
+
+
+def test_where_the_relations_leave_little_fewer_will_do():
+    tight = Space(Float("a", 0, 1), Float("b", 0, 1), relations=["a <= 0.0001 * b"])
+    found = tight.sample(2000, seed=0, fewest=1)
+    assert 1 <= len(found) < 2000
+    assert all(tight.fulfils(c) for c in found)
+    with pytest.raises(SpaceError, match=f"only {len(found)} of the configurations"):
+        tight.sample(2000, seed=0)
+    assert Space(Float("a", 0, 1), relations=["a > 1"]).sample(1, seed=0, fewest=0) == []

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from tunewright.card import TaskCard
-from tunewright.errors import SpaceError
 from tunewright.parameters import Choice, Float, Int, Parameter
 from tunewright.surrogate import Surrogate
 from tunewright.trial import Trial
@@ -83,10 +82,7 @@ class _Pool:
         return kept
 
     def sobol(self, n: int, seed: int) -> list[Config]:
-        try:
-            return self.space.sample(n, seed)
-        except SpaceError:
-            return []  # the relations leave too little: the local moves go on from what fulfils them
+        return self.space.sample(n, seed, fewest=0)  # where the relations leave little, local moves find the rest
 
 
 def _enumerate(parameters: Sequence[Parameter]) -> Array | None:

@@ -197,7 +197,7 @@ class Planner:
         of their parameters from the default: so much nearer to what runs, fewer fail, and the first values say more.
         """
         space = self.card.space
-        points = space.sample(64 + 2 * len(taken), self.seed)
+        points = space.sample(64 + 2 * len(taken), self.seed, fewest=1)
         if self.workers > 1 and len(taken) >= self._initial:
             import numpy as np
 

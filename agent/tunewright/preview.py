@@ -101,4 +101,4 @@ def preview(
 
 
 def _quasi_random(card: TaskCard, seed: int, n: int) -> list[tuple[str, Config | None]]:
-    return [("sobol", config) for config in card.space.sample(n, seed)]
+    return [("sobol", config) for config in card.space.sample(n, seed, fewest=1)]

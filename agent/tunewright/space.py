@@ -261,11 +261,16 @@ class Space:
         """Whether all relations hold."""
         return all(r.holds(config) for r in self.relations)
 
-    def sample(self, n: int, seed: int) -> list[Config]:
+    def sample(self, n: int, seed: int, *, fewest: int | None = None) -> list[Config]:
         """Configurations of a scrambled Sobol sequence that fulfil the relations, n of them.
 
+        Args:
+            n: how many.
+            seed: of the sequence.
+            fewest: how many will do where the relations leave little of the space; n unless given.
+
         Raises:
-            SpaceError: fewer than n of many thousand draws fulfil the relations.
+            SpaceError: fewer than `fewest` of many thousand draws fulfil the relations.
         """
         from scipy.stats import qmc
 
@@ -279,6 +284,8 @@ class Space:
                 return found[:n]
             size = min(size * 2, 8192)
             engine = qmc.Sobol(len(self), seed=seed + 1_000_003 * batch)
+        if fewest is not None and len(found) >= fewest:
+            return found
         raise SpaceError(
             f"only {len(found)} of the configurations drawn fulfil {', '.join(r.text for r in self.relations)}",
             "loosen the relations, or declare the parameters so that most values fulfil them",
