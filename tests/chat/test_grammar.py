@@ -179,3 +179,8 @@ def test_a_constraint_is_dropped_by_its_words() -> None:
     assert dict(understand("drop the latency constraint", names).arguments) == {"text": "latency_ms <= 50"}
     assert dict(understand("remove the constraint on batch_size", names).arguments) == {"text": "batch_size % 32 == 0"}
     assert dict(understand("latency must stay below 20", names).arguments) == {"text": "latency_ms <= 20"}
+
+
+@pytest.mark.parametrize("said", ["compare trial 1e400 with trial 3", "compare 1e400 and 3", f"run {'9' * 320}k trials"])
+def test_a_number_beyond_all_bounds_is_no_trial(said: str) -> None:
+    assert understand(said, NAMES).verb is None

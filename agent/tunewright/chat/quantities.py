@@ -124,7 +124,7 @@ def number(text: str) -> int | float:
 
 
 def _shortest(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+    return str(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)
 
 
 def _hundreds(m: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ def compare_trials(s: Sentence) -> Found | None:
     ):
         return None
     named = trials_named(s) or whole(numbers_in(s.text))
-    each = [int(number(n)) for n in THE_TRIAL.findall(s.text)]  # "is trial 3 better than trial 5?"
+    each = whole([number(n) for n in THE_TRIAL.findall(s.text)])  # "is trial 3 better than trial 5?"
     named = each if len(each) == 2 else named
     other = (
         s.names.best

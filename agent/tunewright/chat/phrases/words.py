@@ -1,5 +1,6 @@
 """What the rules of the grammar share: numbers, trials, parameters and marks in a sentence."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -44,7 +45,7 @@ def numbers_in(text: str) -> list[int | float]:
 
 def whole(values: list[int | float]) -> list[int]:
     """Those that are whole and not below zero."""
-    return [int(v) for v in values if int(v) == v and v >= 0]
+    return [int(v) for v in values if math.isfinite(v) and int(v) == v and v >= 0]
 
 
 def trials_named(s: Sentence) -> list[int]:
