@@ -181,6 +181,8 @@ def test_a_constraint_is_dropped_by_its_words() -> None:
     assert dict(understand("latency must stay below 20", names).arguments) == {"text": "latency_ms <= 20"}
 
 
-@pytest.mark.parametrize("said", ["compare trial 1e400 with trial 3", "compare 1e400 and 3", f"run {'9' * 320}k trials"])
+@pytest.mark.parametrize(
+    "said", ["compare trial 1e400 with trial 3", "compare 1e400 and 3", f"run {'9' * 320}k trials"]
+)
 def test_a_number_beyond_all_bounds_is_no_trial(said: str) -> None:
     assert understand(said, NAMES).verb is None
