@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tunewright.card import TaskCard
-from tunewright.errors import SpaceError
+from tunewright.errors import CardError, SpaceError
 from tunewright.loop import Tuner
 from tunewright.revision import same_region
 from tunewright.schema import config_schema
@@ -64,6 +64,12 @@ def test_json_and_relations_keep_it():
 def test_what_cannot_be_held_is_refused(held, said):
     with pytest.raises(SpaceError, match=said):
         SPACE.with_held(held)
+
+
+@pytest.mark.parametrize("held", [["batch"], "batch", 64])
+def test_a_card_whose_held_values_have_no_names_is_refused(held):
+    with pytest.raises(CardError, match="held is"):
+        TaskCard(goal="g", metric="loss", direction="minimize", space=SPACE, held=held)
 
 
 def test_the_schema_and_the_textbook_keep_it():

@@ -35,13 +35,17 @@ def checked_name(name: Any, goal: str) -> str:
 
 
 def read_space(space: Any, relations: Any, held: Any) -> Space:
-    """The space with the card's relations and held values; raises `SpaceError` placed at the key to blame."""
+    """The space with the card's relations and held values; raises `CardError` or `SpaceError` at the key to blame."""
     made = space if isinstance(space, Space) else _parsed_space(space)
     for i, text in enumerate(items(relations, "relations")):
         try:
             made = made.with_relations([text])
         except SpaceError as e:
             raise e.at("relations", i) from None
+    if held is not None and not isinstance(held, Mapping):
+        raise CardError(f"held is {shown(held)}", "write names with a value or a list of values: {batch_size: 64}").at(
+            "held"
+        )
     try:
         return made if held is None else made.with_held(held)
     except SpaceError as e:
