@@ -119,6 +119,8 @@ def test_nothing_that_fits_and_too_much_are_refused() -> None:
         (Int("n", 1, 8, rounding="power_of_two"), 16, 1.125),
         (Float("x", 0.0, 1.0), True, None),
         (Float("x", 0.0, 1.0), float("inf"), None),
+        (Float("x", 0.0, 1.0), 10**400, None),
+        (Int("n", 1, 8, rounding="power_of_two"), float("nan"), None),
         (Choice("c", [1, 2]), 3, None),
     ],
 )

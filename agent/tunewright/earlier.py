@@ -208,16 +208,14 @@ def position(p: Parameter, value: Any) -> float | None:
     None for what the scale cannot hold (a choice that is not there, 0 on a log scale) and for a value farther outside
     than `_BEYOND` widths of the range.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    if not isinstance(p, Float | Int):
+    if not isinstance(p, Float | Int) or isinstance(value, bool) or not isinstance(value, int | float):
         return None
     ends = [p.round(p.low), p.round(p.high)]
     try:
-        low, high, here = (_on_scale(p, v) for v in (*ends, value))
-    except ValueError:  # the logarithm of what has none
+        low, high, here = (_on_scale(p, v) for v in (*ends, float(value)))
+    except (ValueError, OverflowError):  # the logarithm of what has none; a whole number beyond all floats
         return None
-    if high <= low:
+    if high <= low or not math.isfinite(here):
         return None
     first, last = (float(u) for u in p.to_unit(ends))
     u = first + (here - low) / (high - low) * (last - first)
