@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+import torch
 from toy import card, config
 
 from tunewright.errors import TunerError
@@ -14,6 +16,22 @@ def told(result=None, status="done", telemetry=None, **changes):
 
 def test_a_number_is_the_value_of_the_one_metric() -> None:
     assert told(0.5).metrics == {"loss": 0.5}
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), np.array(0.5), torch.tensor(0.5), np.int64(2)])
+def test_numbers_of_numpy_and_torch_are_numbers(value: object) -> None:
+    assert told(value).metrics == {"loss": float(value)}  # type: ignore[arg-type]
+    assert told({"loss": value}).metrics == {"loss": float(value)}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [True, "0.5", None, [1.0], np.array([1.0, 2.0]), 1j])
+def test_what_is_no_number_is_named(value: object) -> None:
+    with pytest.raises(TunerError, match="trial 4 is told acc = "):
+        told({"loss": 0.5, "acc": value})
+
+
+def test_a_number_beyond_all_floats_is_infinite() -> None:
+    assert told(10**400).status == told({"loss": -(10**400)}).status == "diverged"
 
 
 def test_more_metrics_than_the_card_names_are_kept() -> None:
@@ -45,3 +63,10 @@ def test_one_number_for_two_metrics_is_an_error() -> None:
     metrics = [{"name": "loss", "direction": "minimize"}, {"name": "size", "direction": "minimize"}]
     with pytest.raises(TunerError, match="loss, size"):
         told(0.5, metrics=metrics, metric=None, direction=None)
+
+
+def test_an_unknown_status_or_telemetry_field_is_named_with_what_there_is() -> None:
+    with pytest.raises(TunerError, match=r"told to be 'crash'\n.*did you mean 'crashed'"):
+        told(status="crash")
+    with pytest.raises(TunerError, match=r"has 'peak_byte'\n.*did you mean 'peak_bytes'"):
+        told(0.5, telemetry={"peak_byte": 7})

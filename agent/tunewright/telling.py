@@ -3,12 +3,13 @@
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from tunewright.card import TaskCard
-from tunewright.errors import TunerError
+from tunewright.errors import TunerError, did_you_mean
 from tunewright.trial import Trial
-from tunewright_tools.base import Fault, Outcome, Point, Status, Telemetry
+from tunewright_tools.base import STATUSES, Fault, Outcome, Point, Status, Telemetry
 
 _FAULTS: dict[Status, Fault | None] = {"done": None, "pruned": None, "cancelled": None, "lost": "host"}
 
@@ -24,24 +25,48 @@ def outcome_of(
     """The outcome; a metric that is not finite makes it `diverged`.
 
     Raises:
-        TunerError: a metric of the card is missing.
+        TunerError: a metric of the card is missing, a value is no number, the status or a telemetry field is unknown.
     """
+    if status not in STATUSES:
+        raise TunerError(
+            f"trial {trial.number} is told to be {status!r}",
+            f"{did_you_mean(status, STATUSES)}the statuses are {', '.join(STATUSES)}",
+        )
     if isinstance(telemetry, Mapping):
+        known = [field.name for field in fields(Telemetry)]
+        if unknown := [name for name in telemetry if name not in known]:
+            raise TunerError(
+                f"the telemetry of trial {trial.number} has {', '.join(map(repr, unknown))}",
+                f"{did_you_mean(str(unknown[0]), known)}the fields are {', '.join(known)}",
+            )
         telemetry = Telemetry(**{"seconds": time.time() - trial.started, **telemetry})
     if status != "done":
         return Outcome(status, telemetry=telemetry, detail=detail, fault=_FAULTS.get(status, "config"))
     names = [m.name for m in card.metrics]
-    if isinstance(result, int | float) and len(names) == 1:
-        result = {names[0]: float(result)}
-    if not isinstance(result, Mapping) or any(name not in result for name in names):
+    told: Any = result
+    if hasattr(result, "__float__") and not isinstance(result, Mapping) and len(names) == 1:
+        told = {names[0]: result}
+    if not isinstance(told, Mapping) or any(name not in told for name in names):
         raise TunerError(
             f"the result of trial {trial.number} is {result!r}",
             f"give a value for {', '.join(names)}, or a status such as 'crashed'",
         )
-    metrics = {name: float(value) for name, value in result.items()}
+    metrics = {name: _number(trial, name, value) for name, value in told.items()}
     if not all(math.isfinite(value) for value in metrics.values()):
         return Outcome("diverged", telemetry=telemetry, detail=detail or f"metrics {metrics}", fault="config")
     return Outcome("done", metrics, telemetry=telemetry, detail=detail)
+
+
+def _number(trial: Trial, name: str, value: Any) -> float:
+    """A number of Python, NumPy or PyTorch; one beyond all floats is infinite."""
+    try:
+        if not isinstance(value, bool | str | bytes):
+            return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
+        pass
+    raise TunerError(f"trial {trial.number} is told {name} = {value!r:.80}", "give a number, or leave it out") from None
 
 
 def point_of(trial: Trial, step: float, metrics: Mapping[str, float]) -> Point:
@@ -52,7 +77,7 @@ def point_of(trial: Trial, step: float, metrics: Mapping[str, float]) -> Point:
     """
     try:
         at, values = float(step), {str(name): float(value) for name, value in metrics.items()}
-    except (TypeError, ValueError) as e:
+    except (TypeError, ValueError, OverflowError) as e:
         raise TunerError(
             f"the report of trial {trial.number} cannot be read: {e}", 'give numbers: report(trial, 3, {"loss": 0.5})'
         ) from None
