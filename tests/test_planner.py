@@ -274,3 +274,14 @@ def test_a_space_of_which_the_relations_leave_little_is_searched_all_the_same(tm
     assert len({tight.key(t.config) for t in found}) == 7
     assert all(tight.fulfils(t.config) for t in found)
     assert found[-1].source == "surrogate"
+
+
+def test_where_only_what_was_found_is_used_up_nobody_says_that_all_was_tried(tmp_path: Path) -> None:
+    tight = Space(Float("a", 0, 1), Float("b", 0, 1), relations=["a <= 0.00001 * b"])
+    found = tight.sample(64, 0, fewest=1)
+    assert len(found) < 64
+    with Tuner(card(space=tight, start="none"), None, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        for _ in found:  # failures alone: there is never a surrogate
+            tuner.tell(tuner.ask(), status="diverged")
+        with pytest.raises(StudyError, match="all configurations found that fulfil"):
+            tuner.ask()

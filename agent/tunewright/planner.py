@@ -197,7 +197,9 @@ class Planner:
         of their parameters from the default: so much nearer to what runs, fewer fail, and the first values say more.
         """
         space = self.card.space
-        points = space.sample(64 + 2 * len(taken), self.seed, fewest=1)
+        wanted = 64 + 2 * len(taken)
+        points = space.sample(wanted, self.seed, fewest=1)
+        whole = len(points) == wanted  # else the relations leave so little that there may be more than was found
         if self.workers > 1 and len(taken) >= self._initial:
             import numpy as np
 
@@ -208,7 +210,9 @@ class Planner:
         for config in points:
             if space.key(config) not in taken:
                 return Decision(Proposal(config, "sobol", why), config, Verdict(True), "sobol")
-        raise exhausted()
+        if whole:
+            raise exhausted()
+        raise NothingLeft("exhausted", "all configurations found that fulfil the relations were tried or are running")
 
     def _predicted(self, view: View, proposal: Proposal) -> Proposal:
         if view.surrogate is None:
