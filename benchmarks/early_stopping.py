@@ -1,11 +1,12 @@
 """Early stopping on recorded curves: seconds used and the final value found, for each pruner, over many orders of runs.
 
-    python benchmarks/early_stopping.py curves.csv --metric val_loss --direction minimize [--orders 20]
+    python benchmarks/early_stopping.py curves.csv --metric val_loss --direction minimize [--orders 20] [--runs 32 96]
 
 The file has a row for each point of each run: `run`, `step`, `seconds` (since the run began), the metric, and the
 configuration: a column `config` of JSON, as `record_curves.py` writes it (empty: as in the run's first row), or else a
 column for each parameter. Runs whose `status` is not `done` are left out; all others must have gone to their end. Each
 order of the runs is one replay, the same orders for all pruners; the first run is never stopped, as trial 0 in a study.
+With `--runs` a replay is a study of that many runs, the first of its order; a longer study has more to compare with.
 Random orders stand for a search that does not learn: how a stopped run changes what is proposed next is not seen.
 """
 
@@ -136,17 +137,23 @@ def replay(curves: Sequence[Curve], pruner: Pruner | None, metric: str, directio
 
 
 def table(
-    curves: Sequence[Curve], pruners: Sequence[Any], metric: str, direction: Direction, orders: int
+    curves: Sequence[Curve],
+    pruners: Sequence[Any],
+    metric: str,
+    direction: Direction,
+    orders: int,
+    runs: int | None = None,
 ) -> list[dict[str, Any]]:
     """For each pruner: share of the time saved and loss of the best value against no pruner, paired over orders.
 
     Args:
         pruners: as on a card.
         orders: seeds 0, 1, ... of the permutations.
+        runs: how many runs a study has, the first of each order; None for all.
     """
     space = space_of(curves)
     kept = [Curve(c.name, {n: _fitting(space, n, c.config[n]) for n in space.names}, c.points) for c in curves]
-    permuted = [[kept[i] for i in np.random.default_rng(seed).permutation(len(kept))] for seed in range(orders)]
+    permuted = [[kept[i] for i in np.random.default_rng(seed).permutation(len(kept))[:runs]] for seed in range(orders)]
     plain = [replay(order, None, metric, direction) for order in permuted]
     rows = []
     for named in pruners:
@@ -182,20 +189,25 @@ def main() -> None:
     parser.add_argument("--metric", required=True)
     parser.add_argument("--direction", choices=("minimize", "maximize"), required=True)
     parser.add_argument("--orders", type=int, default=20)
+    parser.add_argument("--runs", type=int, nargs="+", help="runs in a study; without it all that the file has")
     given = parser.parse_args()
     curves = read(given.curves, given.metric)
     longest = int(max(c.points[-1].step for c in curves))
     hyperband = {"name": "hyperband", "options": {"min_resource": 1, "max_resource": longest}}
     bold = {"name": "curve", "options": {"threshold": 0.2}}  # saves two thirds on the curves of record_dev_curves.py
     pruners = ["curve", bold, "median", hyperband, "successive_halving"]
+    lengths = given.runs or [len(curves)]
+    if wrong := [n for n in lengths if not 1 <= n <= len(curves)]:
+        parser.error(f"--runs {wrong[0]}, but {given.curves} has {len(curves)} full runs; choose 1 to {len(curves)}")
     print(f"{len(curves)} runs of up to {longest} steps, {given.orders} orders")
-    print("| pruner | time saved (std) | best value lost, mean (max) | orders with the best kept |")
-    print("| --- | --- | --- | --- |")
-    for row in table(curves, pruners, given.metric, given.direction, given.orders):
-        print(
-            f"| {row['pruner']} | {row['saved']:.1%} ({row['saved_std']:.1%}) | {row['lost']:.4g} "
-            f"({row['lost_max']:.4g}) | {row['kept_best']} of {row['orders']} |"
-        )
+    print("| runs | pruner | time saved (std) | best value lost, mean (max) | orders with the best kept |")
+    print("| --- | --- | --- | --- | --- |")
+    for runs in lengths:
+        for row in table(curves, pruners, given.metric, given.direction, given.orders, runs):
+            print(
+                f"| {runs} | {row['pruner']} | {row['saved']:.1%} ({row['saved_std']:.1%}) | {row['lost']:.4g} "
+                f"({row['lost_max']:.4g}) | {row['kept_best']} of {row['orders']} |"
+            )
 
 
 if __name__ == "__main__":

@@ -76,6 +76,8 @@ def test_the_table_pairs_the_orders(file: Path) -> None:
     assert rows[1]["saved"] == pytest.approx(1 - (20 + 7 * 2) / 160)  # all but the first end at their first point
     assert rows[1]["kept_best"] < 4
     assert rows[1]["lost"] > 0
+    (short,) = table(read(file, "val_loss"), [everything], "val_loss", "minimize", orders=4, runs=3)
+    assert short["saved"] == pytest.approx(1 - (20 + 2 * 2) / 60)  # a study of three runs
 
 
 @pytest.mark.parametrize(
@@ -95,11 +97,15 @@ def test_a_file_that_cannot_be_replayed_is_refused(file: Path, line: str, said: 
 
 def test_the_command_prints_a_row_for_each_pruner(file: Path) -> None:
     command = [sys.executable, str(Path(__file__).parents[1] / "benchmarks" / "early_stopping.py"), str(file)]
-    command += ["--metric", "val_loss", "--direction", "minimize", "--orders", "2"]
+    command += ["--metric", "val_loss", "--direction", "minimize", "--orders", "2", "--runs", "4", "8"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.startswith("8 runs of up to 10 steps, 2 orders\n")
     for name in ("curve", "median", "hyperband", "successive_halving"):
-        assert f"\n| {name}" in said
+        assert f"\n| 4 | {name}" in said
+        assert f"\n| 8 | {name}" in said
+    refused = subprocess.run([*command[:-2], "9"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "has 8 full runs; choose 1 to 8" in refused.stderr
 
 
 def test_configurations_as_json_and_runs_that_failed(tmp_path: Path) -> None:
