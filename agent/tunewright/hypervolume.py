@@ -46,33 +46,6 @@ def reference(Y: Array) -> Array:
     return np.asarray(worst + max(1 / H, _LEAST) * width)
 
 
-def boxes(P: Array, r: Array) -> tuple[Array, Array]:
-    """What lies below r and is not dominated by P, as disjoint boxes: lower and upper corners, each (B, m).
-
-    Lower corners may be -inf. Cut into slabs along the last loss, each of them one dimension lower the same way, and a
-    box that goes on in the next slab is one box; for two losses these are the k + 1 strips of Emmerich et al. 2011.
-    `P` may hold dominated rows.
-    """
-    P = P[(r > P).all(1)]
-    if P.shape[1] == 1:
-        return np.full((1, 1), -np.inf), np.array([[min(P[:, 0], default=r[0])]])
-    cuts = np.unique(P[:, -1]).tolist()
-    since: dict[tuple[tuple[float, ...], tuple[float, ...]], float] = {}
-    lowers, uppers = [], []
-    for low in [-math.inf, *cuts, float(r[-1])]:
-        here = []
-        if low < r[-1]:
-            lower, upper = boxes(P[P[:, -1] <= low, :-1], r[:-1])
-            here = list(zip(map(tuple, lower.tolist()), map(tuple, upper.tolist()), strict=True))
-        for box in since.keys() - here:
-            lowers.append([*box[0], since.pop(box)])
-            uppers.append([*box[1], low])
-        for box in here:
-            since.setdefault(box, low)
-    order = np.lexsort(np.array(lowers).T)
-    return np.array(lowers)[order], np.array(uppers)[order]
-
-
 def volume(P: Array, r: Array) -> float:
     """V(P, r); 0 where no row of P is better than r in every loss. Sums slabs along the last loss."""
     P = P[(r > P).all(1)]
@@ -94,12 +67,3 @@ def growth(before: Array, row: Array) -> tuple[float, float]:
     r = reference(Y)
     had = volume(before, r)
     return (0.0 if (before <= row).all(1).any() else volume(Y, r) - had), had
-
-
-def contributions(P: Array, r: Array) -> Array:
-    """By how much V(P, r) would shrink without each row, shape (k,); 0 for a row that is dominated or there twice."""
-    whole = volume(P, r)
-    lost = np.zeros(len(P))
-    for i in np.flatnonzero(on_front(P)):
-        lost[i] = whole - volume(np.delete(P, i, axis=0), r)
-    return lost
