@@ -1,13 +1,13 @@
 """Records learning curves of a shipped trainer, for studying early stopping without training anew.
 
-    python -m benchmarks.record_curves lm vision [--runs 32] [--jobs 1]
+    python -m benchmarks.record_curves lm vision [--runs 96] [--jobs 1]
     python -m benchmarks.record_curves lm vision --check
 
 The card `curves/TASK.yaml` says what is trained; its configurations are the first of a scrambled Sobol sequence of its
 space (seed 0, numbers rounded to four digits), so that a larger --runs goes on with the same sequence.
 `data/curves_TASK.csv` gets the runs that it does not have yet, each when it has ended, with one row a point: task, run,
-config (JSON), status (done or diverged), step, seconds of training, and what the run printed there. A run that fails in
-another way ends the recording.
+config (JSON, in the run's first row alone), status (done or diverged), step, seconds of training, and what the run printed
+there. A run that fails in another way ends the recording.
 
 `--check` trains nothing. It says how far the best run fell in the last fifth of its steps: curves that are flat by then
 say nothing about early stopping.
@@ -82,11 +82,13 @@ def record(task: str, number: int, config: dict[str, Any], card: TaskCard, optio
         outcome = tool.run(Job(number, 0, config, SEED, Path(folder)), lambda _: False)
     if outcome.status not in ("done", "diverged"):
         raise RuntimeError(f"{task} run {number} is {outcome.status}: {outcome.detail}; its configuration: {config}")
-    first = {"task": task, "run": str(number), "config": json.dumps(config), "status": outcome.status}
+    same = {"task": task, "run": str(number), "status": outcome.status}
     names = ("seconds", metric.name, *(name for name in BESIDE[task] if name != "seconds"))
     return [
-        first | {"step": f"{point.step:g}"} | {name: f"{point.metrics[name]:g}" for name in names}
-        for point in outcome.curve
+        same
+        | {"config": "" if i else json.dumps(config), "step": f"{point.step:g}"}
+        | {name: f"{point.metrics[name]:g}" for name in names}
+        for i, point in enumerate(outcome.curve)
     ]
 
 
@@ -147,7 +149,7 @@ def check(task: str, folder: Path = HERE / "data") -> str:
 def main(argv: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("tasks", nargs="+", choices=TASKS)
-    options.add_argument("--runs", type=int, default=32)
+    options.add_argument("--runs", type=int, default=96)
     options.add_argument("--jobs", type=int, default=1, help="runs at a time")
     options.add_argument("--folder", type=Path, default=HERE / "data", help="where the CSV files are")
     options.add_argument("--check", action="store_true", help="only say what is recorded")
