@@ -6,8 +6,8 @@
 The card `curves/TASK.yaml` says what is trained; its configurations are the first of a scrambled Sobol sequence of its
 space (seed 0, numbers rounded to four digits), so that a larger --runs goes on with the same sequence.
 `data/curves_TASK.csv` gets the runs that it does not have yet, each when it has ended, with one row a point: task, run,
-config (JSON, in the run's first row alone), status (done or diverged), step, seconds of training, and what the run printed
-there. A run that fails in another way ends the recording.
+config (JSON, in the run's first row alone), status (done or diverged), step, seconds of training, and what it printed.
+A run that fails in another way ends the recording.
 
 `--check` trains nothing. It says how far the best run fell in the last fifth of its steps: curves that are flat by then
 say nothing about early stopping.
