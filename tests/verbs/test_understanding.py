@@ -95,7 +95,25 @@ def test_importances_after_the_bounds_moved(toy: Session) -> None:
     )
     study.finish(trial, Outcome("done", {"loss": 9.0}))
     answer = call(toy, "parameter_importance", {}, by="model")
-    assert set(answer.data["importance"]) | set(answer.data["unrated"]) == {"lr", "width", "optimizer"}
+    assert set(answer.data["importance"]) == {"lr", "width", "optimizer"}
+    assert answer.data["unrated"] == []
+
+
+def test_importances_stay_the_same_when_only_the_bounds_moved(toy: Session) -> None:
+    """Four trials whose loss `lr` decides: narrowing it between them does not take it out of the ranking."""
+    study = toy.study()
+    for number, lr in enumerate((1e-4, 1e-2, 1e-3, 3e-3), start=6):
+        if number == 8:
+            call(toy, "narrow", {"parameter": "lr", "low": 1e-4, "high": 1e-2}, by="person")
+            study = toy.study()
+        config = {"lr": lr, "width": 16, "optimizer": "adamw"}
+        trial = study.start(
+            Proposal(config, "user"), number=number, seed=1, turn="user", verdict=Verdict(True), asked={}
+        )
+        study.finish(trial, Outcome("done", {"loss": 1e6 * lr}))
+    answer = call(toy, "parameter_importance", {}, by="model")
+    assert next(iter(answer.data["importance"])) == "lr"
+    assert "not rated" not in answer.text
 
 
 def test_importances_need_values(root: Path, opened: Any) -> None:

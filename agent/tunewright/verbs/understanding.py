@@ -1,18 +1,22 @@
 """Verbs that explain: why a trial was chosen, how two trials differ, which parameters matter."""
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from tunewright.errors import StudyError
 from tunewright.report import number
+from tunewright.storage import quiet
 from tunewright.study import Study
 from tunewright.trial import Trial
 from tunewright.verbs.base import Answer, verb
 from tunewright.verbs.common import MOST_TRIALS, OfStudy, OfTrial, settings, study_of, trial_data, trial_of
 from tunewright.verbs.faults import WrongCall, fault
 from tunewright.verbs.session import Session
+
+if TYPE_CHECKING:
+    import optuna
 
 FEW = 10
 """Finished trials below which importances are mostly noise."""
@@ -196,10 +200,33 @@ def _shares(study: Study, index: int, done: int) -> dict[str, float]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             found = get_param_importances(
-                study.optuna_study,
+                _comparable(study),
                 evaluator=FanovaImportanceEvaluator(seed=study.seed),
                 target=lambda t: float(t.values[index]),
             )
     except (ValueError, RuntimeError) as e:
         raise StudyError(f"the importance of {study.name!r} cannot be told: {e}", "run more trials that vary") from e
     return {name: float(share) for name, share in found.items()}
+
+
+def _comparable(study: Study) -> "optuna.Study":
+    """The finished trials as a study in which each parameter has one distribution, from its least to its largest bound.
+
+    Optuna takes a parameter whose bounds were moved for another one from then on, and would not rate it.
+    """
+    import optuna
+
+    done = study.optuna_study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    widest: dict[str, Any] = {}
+    for trial in done:
+        had: dict[str, Any] = trial.distributions
+        for name, own in had.items():
+            known = widest.setdefault(name, own)
+            if known != own:
+                widest[name] = type(own)(min(known.low, own.low), max(known.high, own.high), log=own.log)
+    for trial in done:
+        trial.distributions = {name: widest[name] for name in trial.distributions}
+    with quiet():
+        made = optuna.create_study(directions=study.optuna_study.directions)
+    made.add_trials(done)
+    return made
