@@ -1,6 +1,7 @@
 """Plots of a study as PNG images, drawn by Optuna's own visualization on the study underneath."""
 
 import io
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ _FUNCTIONS = {
     "front": "plot_pareto_front",
 }
 
+_drawing = threading.Lock()
+"""pyplot has one current figure for all threads; servers draw in several."""
+
 
 def plot(study: "Study", kind: str) -> bytes:
     """A PNG image of one kind of plot, of the study's first metric; of all its metrics for `front`.
@@ -45,7 +49,7 @@ def plot(study: "Study", kind: str) -> bytes:
     done = sum(t.done for t in study.trials())
     if done < 2:
         raise StudyError(f"{study.name!r} has {done} finished trials", "a plot needs two or more: run some first")
-    with warnings.catch_warnings():
+    with _drawing, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna says that its matplotlib plots are experimental
         _curves(study) if kind == "curves" else _optuna(study, kind)
         image = io.BytesIO()
