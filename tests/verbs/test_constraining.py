@@ -38,6 +38,16 @@ def test_a_bound_on_a_result_decides_what_is_best(toy: Session) -> None:
     assert call(toy, "show_best", {}, by="model").data["best"] is None
 
 
+def test_trials_outside_moved_bounds_are_not_said_to_break_a_relation(toy: Session) -> None:
+    call(toy, "narrow", {"parameter": "lr", "low": 1e-4, "high": 2e-4}, by="person")
+    answer = call(toy, "add_constraint", {"text": "loss <= 1000"}, by="person")
+    assert answer.data["trials_outside"] == 0
+    assert "break a relation" not in answer.text
+    answer = call(toy, "add_constraint", {"text": "width < 32"}, by="person")
+    broken = [t for t in toy.study().trials() if t.config["width"] >= 32]
+    assert answer.data["trials_outside"] == len(broken) > 0
+
+
 def test_constraints_that_cannot_be(toy: Session) -> None:
     call(toy, "add_constraint", {"text": "loss <= 3"}, by="model")
     assert "does not go with" in faults(toy, "add_constraint", text="loss >= 4")["text"]
