@@ -8,7 +8,7 @@ import hmac
 import secrets
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tunewright.verbs.approval import ApprovalRequest, Meter
@@ -46,7 +46,7 @@ class Elicited:
         turn = _turn.get()
         if turn is None:
             return False
-        if turn.granted == request:
+        if turn.granted is not None and _deed(turn.granted) == _deed(request):
             turn.granted = None  # one yes, one deed
             return True
         turn.wanted = request
@@ -55,6 +55,11 @@ class Elicited:
     def meter(self, request: ApprovalRequest) -> Meter | None:
         """None: a person's yes is to the whole request."""
         return None
+
+
+def _deed(request: ApprovalRequest) -> ApprovalRequest:
+    """What is asked for, without its estimate: that moves with each trial that ends while the person thinks."""
+    return replace(request, estimate=None)
 
 
 @dataclass(frozen=True)
