@@ -59,6 +59,35 @@ def test_a_stream_without_usage_or_end() -> None:
     assert (exchange.text, exchange.finish, exchange.counted, heard) == ("a", None, False, ["a"])
 
 
+def streamed(*calls: Object) -> Object:
+    return Object(choices=[Object(delta=Object(tool_calls=list(calls)))])
+
+
+@pytest.mark.parametrize("index", [None, 0])
+def test_calls_of_a_stream_whose_server_counts_none_of_them(index: int | None) -> None:
+    one = Object(index=index, id="a", function=Object(name="show_best", arguments="{}"))
+    begun = Object(index=index, id="b", function=Object(name="show_trial", arguments='{"tri'))
+    rest = Object(index=index, id="b", function=Object(name=None, arguments='al": 2}'))
+    exchange = read_stream([streamed(one, begun), streamed(rest)], str)
+    assert [(c.id, c.name, c.arguments) for c in exchange.calls] == [
+        ("a", "show_best", {}),
+        ("b", "show_trial", {"trial": 2}),
+    ]
+
+
+def test_pieces_of_counted_calls_may_come_in_turns() -> None:
+    pieces = [
+        Object(index=1, id="b", function=Object(name="show_trial", arguments='{"trial"')),
+        Object(index=0, id=None, function=Object(name="show_best", arguments="")),
+        Object(index=1, id=None, function=Object(name=None, arguments=": 2}")),
+    ]
+    exchange = read_stream([streamed(piece) for piece in pieces], str)
+    assert [(c.id, c.name, c.arguments) for c in exchange.calls] == [
+        ("call_0", "show_best", {}),
+        ("b", "show_trial", {"trial": 2}),
+    ]
+
+
 def test_finish() -> None:
     assert finish_of("length", True) == "length"
     assert finish_of("stop", True) == "tool_calls"

@@ -100,7 +100,8 @@ def read_stream(chunks: Iterable[Any], emit: Callable[[str], None]) -> Exchange:
     """
     exchange = Exchange()
     text: list[str] = []
-    calls: dict[int, list[str]] = {}
+    calls: list[tuple[int, list[str]]] = []
+    last: dict[int, list[str]] = {}
     for chunk in chunks:
         exchange.count(getattr(chunk, "usage", None))
         for choice in (getattr(chunk, "choices", None) or [])[:1]:
@@ -111,14 +112,21 @@ def read_stream(chunks: Iterable[Any], emit: Callable[[str], None]) -> Exchange:
                 text.append(piece)
                 emit(piece)
             for call in getattr(delta, "tool_calls", None) or []:
-                parts = calls.setdefault(getattr(call, "index", None) or 0, ["", "", ""])
+                index, call_id = getattr(call, "index", None) or 0, getattr(call, "id", None) or ""
                 function = getattr(call, "function", None)
-                parts[0] = parts[0] or getattr(call, "id", None) or ""
-                parts[1] = parts[1] or getattr(function, "name", None) or ""
+                name = getattr(function, "name", None) or ""
+                # Several servers give no index, or the same one to every call: there a new name under a new id begins
+                # the next call.
+                if index not in last or (name and call_id not in ("", last[index][0])):
+                    last[index] = ["", "", ""]
+                    calls.append((index, last[index]))
+                parts = last[index]
+                parts[0] = parts[0] or call_id
+                parts[1] = parts[1] or name
                 parts[2] += getattr(function, "arguments", None) or ""
     exchange.text = "".join(text)
-    for index, (call_id, name, arguments) in sorted(calls.items()):
-        exchange.add_call(call_id or f"call_{index}", name, arguments)
+    for number, (_, (call_id, name, arguments)) in enumerate(sorted(calls, key=lambda call: call[0])):
+        exchange.add_call(call_id or f"call_{number}", name, arguments)
     return exchange
 
 
