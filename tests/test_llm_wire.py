@@ -52,6 +52,37 @@ def test_fields_that_servers_leave_out() -> None:
     assert (exchange.calls[0].id, exchange.calls[0].arguments) == ("call_0", {"now": True})
 
 
+PARTS = [
+    {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+    {"type": "text", "text": '{"lr":'},
+    {"type": "text", "text": " 0.1}"},
+]
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (Object(content=PARTS), '{"lr": 0.1}'),
+        (Object(content=None, refusal="I cannot help with that"), "I cannot help with that"),
+        (Object(content=5), ""),
+        (None, ""),
+    ],
+)
+def test_text_in_parts_and_refusals(message: object, text: str) -> None:
+    whole = read_answer(Object(choices=[Object(message=message)]))
+    assert whole is not None
+    assert whole.text == text
+    heard: list[str] = []
+    assert read_stream([Object(choices=[Object(delta=message)])], heard.append).text == text
+    assert "".join(heard) == text
+
+
+def test_arguments_of_a_streamed_call_may_be_an_object() -> None:
+    call = Object(index=0, id="a", function=Object(name="stop", arguments={"now": True}))
+    exchange = read_stream([Object(choices=[Object(delta=Object(tool_calls=[call]))])], str)
+    assert exchange.calls[0].arguments == {"now": True}
+
+
 def test_a_stream_without_usage_or_end() -> None:
     heard: list[str] = []
     chunks = [Object(choices=[Object(delta=Object(content="a"))]), Object(choices=[]), Object(), Object(choices=None)]

@@ -84,12 +84,11 @@ def read_answer(answer: Any) -> Exchange | None:
         return exchange if exchange.counted else None
     message = getattr(choices[0], "message", None)
     exchange.finish = getattr(choices[0], "finish_reason", None)
-    exchange.text = getattr(message, "content", None) or ""
+    exchange.text = _said(message)
     for index, call in enumerate(getattr(message, "tool_calls", None) or []):
         function = getattr(call, "function", None)
         name, arguments = getattr(function, "name", None), getattr(function, "arguments", None)
-        text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
-        exchange.add_call(getattr(call, "id", None) or f"call_{index}", name or "", text)
+        exchange.add_call(getattr(call, "id", None) or f"call_{index}", name or "", _as_text(arguments))
     return exchange
 
 
@@ -107,7 +106,7 @@ def read_stream(chunks: Iterable[Any], emit: Callable[[str], None]) -> Exchange:
         for choice in (getattr(chunk, "choices", None) or [])[:1]:
             exchange.finish = getattr(choice, "finish_reason", None) or exchange.finish
             delta = getattr(choice, "delta", None)
-            piece = getattr(delta, "content", None)
+            piece = _said(delta)
             if piece:
                 text.append(piece)
                 emit(piece)
@@ -123,11 +122,28 @@ def read_stream(chunks: Iterable[Any], emit: Callable[[str], None]) -> Exchange:
                 parts = last[index]
                 parts[0] = parts[0] or call_id
                 parts[1] = parts[1] or name
-                parts[2] += getattr(function, "arguments", None) or ""
+                parts[2] += _as_text(getattr(function, "arguments", None))
     exchange.text = "".join(text)
     for number, (_, (call_id, name, arguments)) in enumerate(sorted(calls, key=lambda call: call[0])):
         exchange.add_call(call_id or f"call_{number}", name, arguments)
     return exchange
+
+
+def _said(message: Any) -> str:
+    """The text of a message, or of a piece of one; what the model says in place of an answer, where it refuses.
+
+    Several servers send the text in parts; parts of other kinds (what a model thinks first, an image) are left out.
+    """
+    content = getattr(message, "content", None) or getattr(message, "refusal", None)
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        return "".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else ""
+
+
+def _as_text(arguments: Any) -> str:
+    """A call's arguments as the text that most servers send; some send the object itself."""
+    return arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
 
 
 def finish_of(reason: str | None, calls: bool) -> Finish:
