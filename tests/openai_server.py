@@ -27,8 +27,9 @@ class Answer:
 
     close: the connection is reset in the middle of the body (of a stream: after its first piece of text);
     hang: nothing is sent until the server closes; dribble: a byte of white space every 50 ms, for ever;
-    garbage: 200 with an HTML page; truncate: 200 with half of the JSON body; error_in_200: 200 with an error object;
-    no_finish: a stream that ends without a finish reason; no_choices: an answer with usage and nothing else.
+    garbage: 200 with an HTML page; no_text: 200 with bytes that are no UTF-8; truncate: 200 with half of the JSON body;
+    error_in_200: 200 with an error object; no_finish: a stream that ends without a finish reason;
+    no_choices: an answer with usage and nothing else.
     """
 
     text: str = ""
@@ -40,7 +41,8 @@ class Answer:
     error: str = "scripted fault"
     headers: dict[str, str] = field(default_factory=dict)
     fault: (
-        Literal["close", "hang", "dribble", "garbage", "truncate", "error_in_200", "no_finish", "no_choices"] | None
+        Literal["close", "hang", "dribble", "garbage", "no_text", "truncate", "error_in_200", "no_finish", "no_choices"]
+        | None
     ) = None
 
 
@@ -189,6 +191,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(answer.status, answer.error, answer.headers)
         elif answer.fault == "garbage":
             self._send(b"<html>a login page</html>", "text/html")
+        elif answer.fault == "no_text":
+            kind = "text/event-stream" if body.get("stream") else "application/json"
+            self._send(b'data: {"choices": "\xff\xfe"}\n\n', kind)
         elif answer.fault == "error_in_200":
             self._json({"error": {"message": answer.error, "code": 502}})
         elif body.get("stream"):

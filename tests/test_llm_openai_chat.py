@@ -460,6 +460,33 @@ def test_check_lets_a_key_pass_that_may_only_chat() -> None:
         chat.close()
 
 
-def test_an_address_that_is_none() -> None:
-    with pytest.raises(ModelError, match="localhost:8000"):
-        OpenAIChat("toy", base_url="localhost:8000", api_key=KEY)
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "http://", "http://[::1/v1", "http://localhost:80OO/v1", "http://localhost:99999/v1"]
+)
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(ModelError, match="give an address such as") as caught:
+        OpenAIChat("toy", base_url=url.replace("//", "//me:hunter22@"), api_key=KEY)
+    assert repr(url.rpartition("//")[2]) in caught.value.message or repr(url) in caught.value.message
+    assert "hunter22" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["my\u2026secret", "пароль-секрет", "secret-one\nsecret-two", "secret\x00secret"])
+def test_a_key_that_no_header_can_carry(key: str) -> None:
+    chat = OpenAIChat("toy", base_url="http://127.0.0.1:1/v1", api_key=key)
+    for call in (chat.check, lambda: chat.complete(ask())):
+        with pytest.raises(ModelError, match="the key in OPENAI_API_KEY holds a character") as caught:
+            call()
+        assert "secret" not in str(caught.value)
+
+
+def test_bytes_that_are_no_text() -> None:
+    def answer(body: dict[str, Any]) -> Answer:
+        return Answer("x", fault="no_text")
+
+    with OpenAIServer(answer) as server:
+        for changes in ({}, {"on_text": lambda text: None}):
+            chat = chat_on(server)
+            with pytest.raises(ModelError, match="no chat completion"):
+                chat.complete(ask(**changes))
+            chat.close()
+    assert len(server.chats) == 2

@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from tunewright.errors import ModelError
 from tunewright.llm.base import Reply, Request
@@ -32,6 +33,18 @@ _ADAPTABLE = ("max_tokens", "temperature", "seed", "stream_options")
 _UNSUPPORTED = re.compile(
     r"unsupported|n[o']t support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|deprecated|extra inputs"
 )
+
+
+def check_address(url: str) -> None:
+    """Raise `ModelError` for a base_url that is no address; the libraries say so as late as at the first request."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname is not None and (parts.port or 0) >= 0
+    except ValueError:  # a bracket that is not closed, or a port that is no number
+        known = False
+    if not known:
+        shown = url.rpartition("@")[2].partition("?")[0]  # no user name, no password, no query
+        raise ModelError(f"base_url is {shown!r}", "give an address such as https://api.openai.com/v1 (http or https)")
 
 
 class CompletionsChat(ABC):

@@ -45,7 +45,7 @@ def to_fault(error: Exception, at: Endpoint) -> Fault | None:
         return status_fault(status, words, at, _headers(error))
     if "APIError" in kinds:  # an error event inside a stream that began with 200
         return body_fault(getattr(error, "body", None) or words, at)
-    if isinstance(error, json.JSONDecodeError) or "OpenAIError" in kinds:
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) or "OpenAIError" in kinds:
         return Fault(
             f"{at.name}: {at.where} answered with something that is no chat completion: {words}",
             "is base_url the address of an OpenAI-compatible API? It usually ends in /v1",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.errors import ModelError
-from tunewright.llm.completions import CompletionsChat
+from tunewright.llm.completions import CompletionsChat, check_address
 from tunewright.llm.faults import Endpoint
 from tunewright.llm.prices import Prices, PriceTable
 from tunewright.redact import Redactor, public_url
@@ -44,6 +44,8 @@ class LiteLLMChat(CompletionsChat):
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        if base_url is not None:
+            check_address(base_url)
         self._url = base_url
         self._key = api_key
         provider = model.partition("/")[0]

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tunewright.errors import ModelError
-from tunewright.llm.completions import CompletionsChat
+from tunewright.llm.completions import CompletionsChat, check_address
 from tunewright.llm.faults import Endpoint, is_missing_scope, to_fault
 from tunewright.llm.prices import Prices, PriceTable
 from tunewright.redact import Redactor, public_url
@@ -44,10 +44,7 @@ class OpenAIChat(CompletionsChat):
     ) -> None:
         self._url = base_url or os.environ.get(URL_VARIABLE) or OPENAI_URL
         self._key = api_key or os.environ.get(KEY_VARIABLE) or None
-        if urlsplit(self._url).scheme not in ("http", "https"):
-            raise ModelError(
-                f"base_url is {public_url(self._url)!r}", f"give an address such as {OPENAI_URL} (http or https)"
-            )
+        check_address(self._url)
         redact = Redactor([self._key, urlsplit(self._url).password])
         super().__init__(
             endpoint=Endpoint(
@@ -99,6 +96,11 @@ class OpenAIChat(CompletionsChat):
             raise ModelError(
                 f"{self.name}: no key",
                 f"set {KEY_VARIABLE} (for a server that asks for no key, any text will do), or use --model local",
+            )
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise ModelError(
+                f"{self.name}: the key in {KEY_VARIABLE} holds a character that no key has",
+                "copy it anew: plain letters, digits and signs, without a line end",
             )
         from openai import OpenAI
 
