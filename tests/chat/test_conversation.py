@@ -1,4 +1,5 @@
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -203,3 +204,24 @@ def test_over_a_real_server_text_streams_and_calls_are_answered(toy: Session) ->
     assert "".join(pieces) == "The best is trial 1."
     assert talk.cost_usd is None  # no price is known for that server
     assert server.key not in (toy.root / "tunewright.db").read_bytes().decode(errors="ignore")
+
+
+def test_a_talk_goes_on_after_an_empty_reply_and_a_made_up_name(toy: Session) -> None:
+    """Servers check the whole talk anew with each request: what one of them refuses would end it for good."""
+    replies = iter([Answer(""), Answer(tool_calls=[("functions.show best", "{}"), ("", "{}")]), "here I am"])
+
+    def strict(body: dict[str, Any]) -> str | Answer:
+        for message in body["messages"]:
+            calls = message.get("tool_calls", [])
+            if not message["content"] and not calls:
+                return Answer(status=400, error="messages must not be empty")
+            if any(not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", call["function"]["name"]) for call in calls):
+                return Answer(status=400, error="a name does not match the pattern")
+        return next(replies)
+
+    with OpenAIServer(strict) as server:
+        chat = OpenAIChat("toy", base_url=server.url, api_key=server.key)
+        talk = Conversation(toy, chat, History())
+        assert talk.say("hello?") == ""
+        assert talk.say("are you there?") == "here I am"
+        chat.close()

@@ -198,3 +198,8 @@ def test_without_a_study_nothing_is_kept_and_nothing_breaks(
     desk.handle("/studies")
     assert "no study was named" in voice.text("error")
     assert desk.history.study is None
+
+
+def test_an_answer_without_a_word_is_told(toy: Session, voice: Kept) -> None:
+    Desk(toy, voice, Scripted([Reply("")])).handle("hello")
+    assert "without a word" in voice.text("dim")

@@ -194,6 +194,8 @@ class Desk:
         self.voice.end_of_reply()
         if said.startswith("(stopped"):
             self.voice.say(said, "dim")
+        elif not said.strip():
+            self.voice.say("(the model answered without a word; ask again, or in other words)", "dim")
 
     def _called(self, made: ToolCall) -> None:
         self.voice.end_of_reply()

@@ -14,6 +14,8 @@ from tunewright.trial_json import to_plain
 Role = Literal["user", "assistant", "tool"]
 _KEY = "chat/"
 _SUMMARY = "chat summary"
+NOTHING_SAID = "(no words)"
+"""Stands for a reply without words and without calls: several servers refuse a talk that holds an empty one."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Said:
 
     def message(self) -> Message:
         """As a model is told it."""
-        return Message(self.role, self.content, self.tool_calls, self.tool_call_id)
+        empty = self.role == "assistant" and not self.tool_calls and not self.content.strip()
+        return Message(self.role, NOTHING_SAID if empty else self.content, self.tool_calls, self.tool_call_id)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""

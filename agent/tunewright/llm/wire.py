@@ -69,7 +69,7 @@ def build_arguments(request: Request, model: str, route: Route | None) -> dict[s
 
 def schema_name(schema: dict[str, Any]) -> str:
     """Return a name for the schema within the letters that endpoints allow: its title, or `reply`."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", str(schema.get("title") or "reply"))[:64]
+    return _name(str(schema.get("title") or "reply"))
 
 
 def read_answer(answer: Any) -> Exchange | None:
@@ -153,6 +153,10 @@ def finish_of(reason: str | None, calls: bool) -> Finish:
     return "tool_calls" if calls else "stop"
 
 
+def _name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", text)[:64]
+
+
 def _message(message: Message) -> dict[str, Any]:
     entry: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
@@ -160,7 +164,8 @@ def _message(message: Message) -> dict[str, Any]:
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": json.dumps(call.arguments)},
+                # a name that a model made up; several servers refuse a talk that holds one they would not allow
+                "function": {"name": _name(call.name or "unknown"), "arguments": json.dumps(call.arguments)},
             }
             for call in message.tool_calls
         ]
