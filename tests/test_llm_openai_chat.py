@@ -1,6 +1,7 @@
 """OpenAIChat on a real HTTP server that misbehaves on purpose."""
 
 import gc
+import json
 import logging
 import threading
 import time
@@ -490,3 +491,16 @@ def test_bytes_that_are_no_text() -> None:
                 chat.complete(ask(**changes))
             chat.close()
     assert len(server.chats) == 2
+
+
+def test_halves_of_characters_go_neither_in_nor_out() -> None:
+    """JSON can write half of a character; no file, terminal or request can hold it."""
+    half = json.loads('"\\ud83d"')
+    with OpenAIServer(
+        [f"smile {half}", Answer(tool_calls=[("run_trials", '{"why": "\\ud83d\\ude00 \\ud83d"}')])]
+    ) as server:
+        chat = chat_on(server)
+        assert chat.complete(ask(messages=(Message("user", f"go {half}"),))).text == "smile \ufffd"
+        assert chat.complete(ask(tools=(TOOL,))).tool_calls[0].arguments == {"why": "\U0001f600 \ufffd"}
+        chat.close()
+    assert server.chats[0]["messages"][0]["content"] == "go \ufffd"

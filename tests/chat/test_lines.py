@@ -40,6 +40,17 @@ def test_the_end_of_the_input_is_a_no(toy: Session) -> None:
     assert len(toy.study().trials()) == 6
 
 
+def test_bytes_that_are_no_text_do_not_end_the_talk(toy: Session) -> None:
+    shown = io.StringIO()
+    typed = io.TextIOWrapper(io.BytesIO("/best\ncafé\n/best\n".encode("latin-1")), encoding="utf-8")
+    Lines(lambda front: Desk(toy, front), typed, shown).run()
+    assert shown.getvalue().count("best: trial") == 2
+
+
+def test_half_of_a_character_is_written_out(toy: Session) -> None:
+    assert "<U+D83D>" in talk(toy, "hello\n", Scripted([Reply("\ud83d")]))
+
+
 def test_a_reply_is_made_safe(toy: Session) -> None:
     text = talk(toy, "hello\n", Scripted([Reply("\x1b[2Jhi\x07")]))
     assert "^[[2Jhi^G" in text

@@ -1,8 +1,11 @@
-"""Foreign text for a terminal: no control character of a log, a script or a model reaches it as such."""
+"""Foreign text for a terminal: no control character of a log, a script or a model reaches it as such.
+
+Nor does half of a character, as a stream may bring it: no terminal's encoding has one.
+"""
 
 import re
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: str) -> str:

@@ -1,5 +1,6 @@
 """The chat without a terminal: plain lines in, plain lines out, for pipes and tests."""
 
+import io
 import sys
 import threading
 from collections.abc import Callable
@@ -30,6 +31,8 @@ class Lines:
 
         self._open_desk = open_desk
         self._source = sys.stdin if source is None else source
+        if isinstance(self._source, io.TextIOWrapper):
+            self._source.reconfigure(errors="replace")  # bytes that are no text are shown as such; the talk goes on
         self._target = sys.stdout if target is None else target
         self._render = Renderer(_WIDTH, colour=False)
         self._partial = False

@@ -7,6 +7,7 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ from tunewright.llm.wire import (
     read_answer,
     read_stream,
     schema_name,
+    whole,
 )
 
 _REFUSED = frozenset({400, 422})  # 422: servers built on FastAPI say so to a field that they do not know
@@ -221,9 +223,9 @@ class CompletionsChat(ABC):
         price = self._prices.find(self.name, public=self._public_price)
         cost = price.cost_usd(exchange.tokens_in, exchange.tokens_out) if price and exchange.counted else None
         return Reply(
-            text=text,
-            data=data,
-            tool_calls=calls,
+            text=whole(text),
+            data=whole(data),
+            tool_calls=tuple(replace(call, arguments=whole(call.arguments)) for call in calls),
             finish=finish_of(exchange.finish, bool(calls)),
             tokens_in=exchange.tokens_in,
             tokens_out=exchange.tokens_out,

@@ -157,8 +157,23 @@ def _name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", text)[:64]
 
 
+def whole(value: Any) -> Any:
+    """Plain data whose texts can be written as UTF-8: JSON also has halves of characters, which nothing else can keep.
+
+    Two halves in a row are the character that they make; one alone becomes U+FFFD, the mark for what cannot be read.
+    """
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict():
+            return {whole(key): whole(inner) for key, inner in value.items()}
+        case list():
+            return [whole(inner) for inner in value]
+    return value
+
+
 def _message(message: Message) -> dict[str, Any]:
-    entry: dict[str, Any] = {"role": message.role, "content": message.content}
+    entry: dict[str, Any] = {"role": message.role, "content": whole(message.content)}
     if message.tool_calls:
         entry["tool_calls"] = [
             {
