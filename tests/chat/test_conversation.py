@@ -183,9 +183,12 @@ def test_a_long_talk_is_summarised_and_stays_on_record(toy: Session, monkeypatch
     assert again.attach(toy.study()) == 10
 
 
-def test_a_summary_that_fails_is_said_so_in_its_place(toy: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("summary", [ModelError("busy", "wait"), said(" \n")])
+def test_a_summary_that_fails_is_said_so_in_its_place(
+    toy: Session, monkeypatch: pytest.MonkeyPatch, summary: ModelError | Reply
+) -> None:
     monkeypatch.setattr(conversation, "LONG", 500)
-    model = Scripted([*(said("x" * 200) for _ in range(4)), ModelError("busy", "wait"), said("done")])
+    model = Scripted([*(said("x" * 200) for _ in range(4)), summary, said("done")])
     talk = Conversation(toy, model, History())
     for i in range(5):
         talk.say(f"words {i}")

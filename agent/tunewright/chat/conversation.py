@@ -249,9 +249,11 @@ class Conversation:
         asked = render("chat_summary", summary=self.history.summary, said=[(s.role, s.content) for s in old])
         request = Request((Message("user", asked.text),), purpose="chat", max_tokens=600, temperature=0.0)
         try:
-            return self._unless_cancelled(lambda: self._counted(request, asked.template, asked.hash)).text
+            text = self._unless_cancelled(lambda: self._counted(request, asked.template, asked.hash)).text.strip()
         except ModelError:
-            return render("chat_forgotten", summary=self.history.summary, messages=len(old)).text.strip()
+            text = ""
+        # a model that thinks first may have used up its tokens before the first word
+        return text or render("chat_forgotten", summary=self.history.summary, messages=len(old)).text.strip()
 
 
 def keep_with_study(session: Session, history: History, turn: Sequence[Said] = ()) -> None:
