@@ -175,6 +175,14 @@ def test_the_talk_is_counted_on_a_stated_budget_and_stops_with_it(toy: Session, 
     assert "budget for model calls is used up" in voice.text("error")
 
 
+def test_a_turn_of_several_replies_stops_with_the_budget_too(toy: Session, voice: Kept) -> None:
+    toy.approver = Within(usd=0.015, otherwise=Ask(voice.ask))
+    model = Scripted([calling("show_best")], repeat_last=True)
+    Desk(toy, voice, model).handle("hello")
+    assert len(model.requests) == 2
+    assert "budget for model calls is used up" in voice.text("error")
+
+
 def test_news_are_told_to_the_model_with_the_next_words(toy: Session, voice: Kept) -> None:
     model = Scripted([Reply("I see")])
     desk = Desk(toy, voice, model)

@@ -12,6 +12,7 @@ from tunewright.errors import ModelError, TunerError
 from tunewright.ledger import Call
 from tunewright.llm.base import Chat, Message, Reply, Request, ToolCall
 from tunewright.render import render
+from tunewright.verbs.approval import Within
 from tunewright.verbs.base import VERBS, Answer, call, tool_specs
 from tunewright.verbs.faults import Denied, WrongCall
 from tunewright.verbs.session import Session
@@ -86,6 +87,7 @@ class Conversation:
 
         Raises:
             ModelError: the model gave no reply; what was said is kept.
+            TunerError: the money of a stated budget is used up; what was said and done is kept.
             Cancelled: `cancel` was called; calls that had been answered are kept.
         """
         self._cancel, self._turn = threading.Event(), []
@@ -124,6 +126,7 @@ class Conversation:
     # -- the model -----------------------------------------------------------------------------------------------
 
     def _ask(self) -> Reply:
+        check_money(self.session)  # before each reply: a turn may take several
         system = render(
             "chat_system", studies=self._studies(), current=self.session.current, summary=self.history.summary
         )
@@ -254,6 +257,13 @@ class Conversation:
             text = ""
         # a model that thinks first may have used up its tokens before the first word
         return text or render("chat_forgotten", summary=self.history.summary, messages=len(old)).text.strip()
+
+
+def check_money(session: Session) -> None:
+    """Raise `TunerError` when a stated budget has no money left for a further reply."""
+    approver = session.approver
+    if isinstance(approver, Within) and approver.left_usd() == 0.0:
+        raise TunerError("the stated budget for model calls is used up", "commands such as /best still work")
 
 
 def keep_with_study(session: Session, history: History, turn: Sequence[Said] = ()) -> None:
