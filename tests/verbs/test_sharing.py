@@ -1,11 +1,13 @@
 import csv
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tunewright.llm.base import Reply
+from tunewright.llm.base import Reply, Request
 from tunewright.llm.scripted import Scripted
 from tunewright.verbs import Ask, Denied, Never, Session, Within, WrongCall, call
 
@@ -45,6 +47,28 @@ def test_a_models_points_draw_on_a_budget_of_money(root: Path, opened: Any) -> N
     with pytest.raises(Denied, match=r"0\.02 USD"):
         call(session, "warmstart", {"points": 2}, by="model")
     assert session.study().ledger.totals().calls == 2
+
+
+def test_nothing_waits_for_a_model_that_thinks_of_points(root: Path, opened: Any) -> None:
+    """Least of all a call that stops a run; any change stands for it."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(request: Request) -> dict[str, Any]:
+        asked.set()
+        assert answer.wait(60)
+        return {"proposals": POINTS}
+
+    session = opened(root, model=Scripted([slow], repeat_last=True))
+    session.open(toy_card(root))
+    with ThreadPoolExecutor(2) as pool:
+        thinking = pool.submit(call, session, "warmstart", {"points": 2}, by="person")
+        try:
+            assert asked.wait(60)
+            pool.submit(call, session, "pin", {"parameter": "width", "value": 64}, by="person").result(timeout=30)
+            assert not thinking.done()
+        finally:
+            answer.set()
+        assert thinking.result().data["enqueued"] == 0
 
 
 def test_a_study_as_text(toy: Session) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -62,6 +63,8 @@ class Verb:
     run: Run = field(repr=False)
     asks: Asks | None = field(default=None, repr=False)
     """What a person is asked first; None as a result means that this very call spends nothing."""
+    alone: bool = True
+    """Whether no other change is made meanwhile. What waits for a model keeps nobody from stopping a run."""
 
 
 _LONGEST = 300
@@ -71,7 +74,11 @@ VERBS: dict[str, Verb] = {}
 
 
 def verb(
-    arguments: type[A], effect: Effect, asks: Callable[[Session, A], ApprovalRequest | None] | None = None
+    arguments: type[A],
+    effect: Effect,
+    asks: Callable[[Session, A], ApprovalRequest | None] | None = None,
+    *,
+    alone: bool = True,
 ) -> Callable[[Callable[[Session, A], Answer]], Callable[[Session, A], Answer]]:
     """A decorator that puts a function into `VERBS` under its own name.
 
@@ -79,13 +86,14 @@ def verb(
         arguments: its argument model.
         effect: what it does to the world; "spend" and "delete" must say what a person is asked.
         asks: makes the request for approval; it also checks all that can be checked before anything is spent.
+        alone: see `Verb`.
     """
     if (effect in ("spend", "delete")) != (asks is not None):
         raise TypeError("a verb that spends or deletes asks, and no other does")
 
     def register(function: Callable[[Session, A], Answer]) -> Callable[[Session, A], Answer]:
         name = function.__name__
-        VERBS[name] = Verb(name, inspect.getdoc(function) or "", arguments, effect, function, asks)
+        VERBS[name] = Verb(name, inspect.getdoc(function) or "", arguments, effect, function, asks, alone)
         return function
 
     return register
@@ -124,7 +132,7 @@ def call(session: Session, name: str, raw: Mapping[str, Any], *, by: By) -> Answ
     if request is not None and not session.approver.approve(request):
         raise Denied(f"not approved: {request.text()}", "nothing was done; change the request, or ask the person")
     try:
-        with session.changing, granted(request):
+        with session.changing if found.alone else nullcontext(), granted(request):
             return found.run(session, arguments)
     except BaseException:
         _give_back(session, request)

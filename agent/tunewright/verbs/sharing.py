@@ -54,7 +54,7 @@ def _warming(session: Session, arguments: Warmstart) -> ApprovalRequest | None:
     )
 
 
-@verb(Warmstart, "spend", _warming)
+@verb(Warmstart, "spend", _warming, alone=False)
 def warmstart(session: Session, arguments: Warmstart) -> Answer:
     """Propose points to try first, from one request to the model and the textbook. Asks for approval with the cost.
 
