@@ -29,7 +29,7 @@ class Answer:
     hang: nothing is sent until the server closes; dribble: a byte of white space every 50 ms, for ever;
     garbage: 200 with an HTML page; no_text: 200 with bytes that are no UTF-8; truncate: 200 with half of the JSON body;
     error_in_200: 200 with an error object; no_finish: a stream that ends without a finish reason;
-    no_choices: an answer with usage and nothing else.
+    no_stream: a whole answer where a stream was asked for; no_choices: an answer with usage and nothing else.
     """
 
     text: str = ""
@@ -41,7 +41,8 @@ class Answer:
     error: str = "scripted fault"
     headers: dict[str, str] = field(default_factory=dict)
     fault: (
-        Literal["close", "hang", "dribble", "garbage", "no_text", "truncate", "error_in_200", "no_finish", "no_choices"]
+        Literal["close", "hang", "dribble", "garbage", "no_text", "truncate", "error_in_200"]
+        | Literal["no_finish", "no_stream", "no_choices"]
         | None
     ) = None
 
@@ -196,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(b'data: {"choices": "\xff\xfe"}\n\n', kind)
         elif answer.fault == "error_in_200":
             self._json({"error": {"message": answer.error, "code": 502}})
-        elif body.get("stream"):
+        elif body.get("stream") and answer.fault != "no_stream":
             self._stream(answer, body)
         else:
             self._whole(answer, body)

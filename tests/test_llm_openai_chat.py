@@ -167,6 +167,14 @@ def test_an_answer_that_is_no_completion(fault: Any) -> None:
     assert len(server.chats) == 1
 
 
+@pytest.mark.parametrize(("fault", "kind"), [("garbage", "text/html"), ("no_stream", "application/json")])
+def test_what_is_no_stream_is_not_asked_for_again(fault: Any, kind: str) -> None:
+    error, server = fail([Answer("whole", fault=fault), "never reached"], ask(on_text=lambda text: None))
+    assert f"answered with {kind} in place of a stream" in error.message
+    assert "/v1" in error.hint
+    assert len(server.chats) == 1
+
+
 def test_an_error_inside_a_200_is_judged_by_its_code() -> None:
     reply, server, _ = run([Answer(fault="error_in_200", error="upstream down"), "hello"])
     assert reply.text == "hello"

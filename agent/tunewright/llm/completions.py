@@ -23,6 +23,7 @@ from tunewright.llm.wire import (
     Exchange,
     Route,
     build_arguments,
+    content_type,
     finish_of,
     read_answer,
     read_stream,
@@ -201,6 +202,14 @@ class CompletionsChat(ABC):
             words = answer if isinstance(answer, str) else getattr(answer, "error", None) or answer
             raise body_fault(words, self._endpoint)
         if arguments.get("stream") and exchange.finish is None:
+            kind = content_type(answer)
+            if kind not in ("", "text/event-stream"):
+                # a proxy's page, or a server that cannot stream: asked again it would say the same, perhaps for money
+                raise Fault(
+                    f"{self.name}: {self._endpoint.where} answered with {kind} in place of a stream",
+                    "is base_url the address of an OpenAI-compatible API that streams? It usually ends in /v1",
+                    kind="reply",
+                )
             raise Fault(
                 f"{self.name}: the stream from {self._endpoint.where} broke off before its end",
                 "ask again",

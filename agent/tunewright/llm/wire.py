@@ -146,6 +146,12 @@ def _as_text(arguments: Any) -> str:
     return arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
 
 
+def content_type(stream: Any) -> str:
+    """The type that a streamed answer says it has, without its parameters; empty where that is not known."""
+    headers = getattr(getattr(stream, "response", None), "headers", None) or {}
+    return str(headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
 def finish_of(reason: str | None, calls: bool) -> Finish:
     """Return our word for a server's finish reason; a filtered reply counts as stopped, its text is what there is."""
     if reason == "length":
