@@ -238,6 +238,24 @@ def test_failures_teach_and_pruned_trials_are_none() -> None:
     assert wide < 0.5 < narrow
 
 
+def test_hyperband_hands_over_a_bracket_and_the_whole_study_is_seen() -> None:
+    def stops_early(trial: optuna.Trial) -> float:
+        value = objective(trial)
+        for step in range(9):
+            trial.report(value + 1 / (step + 1), step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return value
+
+    mine = sampler()
+    pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9)
+    study = optuna.create_study(sampler=mine, pruner=pruner)
+    study.optimize(stops_early, n_trials=10)
+    assert {t.state for t in study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+    assert distinct(study) == 10
+    assert len(mine._sides[study.study_name].record.trials()) == 9  # of all brackets
+
+
 def test_a_trial_that_optuna_ran_again_was_lost() -> None:
     mine = sampler()
     study = optuna.create_study(sampler=mine)

@@ -140,7 +140,7 @@ class TunewrightSampler(BaseSampler):
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Optuna's distributions of all parameters that can be chosen together; empty while none is known."""
-        learned = self._learned(study.get_trials(deepcopy=False))
+        learned = self._learned(_whole(study).get_trials(deepcopy=False))
         return {} if learned is None else dict(learned.distributions)
 
     def sample_relative(
@@ -154,7 +154,7 @@ class TunewrightSampler(BaseSampler):
         if not search_space:
             return {}
         with self._lock:
-            params = self._decided(study, trial)
+            params = self._decided(_whole(study), trial)
         return {name: value for name, value in params.items() if name in search_space}
 
     def sample_independent(
@@ -174,7 +174,7 @@ class TunewrightSampler(BaseSampler):
         return RandomSampler(seed).sample_independent(study, trial, param_name, param_distribution)
 
     def _why(self, study: optuna.Study, name: str) -> str:
-        learned = self._learned(study.get_trials(deepcopy=False))
+        learned = self._learned(_whole(study).get_trials(deepcopy=False))
         if learned is not None and name in learned.left_out:
             return learned.left_out[name]
         return "this branch of the script is new, or its bounds have moved"
@@ -288,6 +288,14 @@ class TunewrightSampler(BaseSampler):
             write(trial._trial_id, "source", p.source)
             write(trial._trial_id, "rationale", p.rationale)
         study._storage.set_trial_system_attr(trial._trial_id, PLAN, trial_to_json(record))
+
+
+def _whole(study: optuna.Study) -> optuna.Study:
+    """The study itself, where Hyperband hands a sampler one bracket of it, without attributes and metric names.
+
+    Its trials that completed ran as long as those of any other bracket: they can be compared, and need no repeats.
+    """
+    return cast(optuna.Study, getattr(study, "_study", study))
 
 
 def _middle(distribution: BaseDistribution) -> Any:
