@@ -2,6 +2,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,21 @@ def test_a_stated_space_is_known_from_trial_0() -> None:
         study.optimize(objective, n_trials=2)
         assert study.trials[0].params == {"lr": 0.02, "optimizer": "sgd", "momentum": 0.9, "width": 64}
         assert sources(study) == ["default", "sobol"]
+
+
+def test_a_script_may_ask_for_stated_powers_of_two_in_any_of_optunas_words() -> None:
+    space = Space(Int("width", 16, 512, rounding="power_of_two", default=64))
+    words: list[Callable[[optuna.Trial], Any]] = [
+        lambda trial: trial.suggest_categorical("width", [16, 32, 64, 128, 256, 512]),  # as `warmstart --to optuna`
+        lambda trial: trial.suggest_int("width", 16, 512, log=True),
+        lambda trial: trial.suggest_int("width", 16, 512),
+    ]
+    for word in words:
+        study = optuna.create_study(sampler=sampler(space=space))
+        study.optimize(lambda trial, word=word: abs(word(trial) - 128), n_trials=5)
+        assert study.trials[0].params == {"width": 64}
+        assert distinct(study) == 5
+        assert all(t.params["width"] in (16, 32, 64, 128, 256, 512) for t in study.trials)
 
 
 def test_a_card_that_does_not_fit_is_refused() -> None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
@@ -25,11 +25,12 @@ from tunewright.integrations.optuna_record import PLAN, OptunaRecord, planned
 from tunewright.integrations.optuna_task import check_script, task
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
+from tunewright.numeric import Int
 from tunewright.planner import Decision, Planner
 from tunewright.proposer import Proposer
 from tunewright.space import Space
 from tunewright.trial import Proposal, Trial, Verdict
-from tunewright.trial_json import trial_to_json
+from tunewright.trial_json import trial_from_json, trial_to_json
 from tunewright.view import NothingLeft
 
 _RACES = 8
@@ -141,7 +142,10 @@ class TunewrightSampler(BaseSampler):
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Optuna's distributions of all parameters that can be chosen together; empty while none is known."""
         learned = self._learned(_whole(study).get_trials(deepcopy=False))
-        return {} if learned is None else dict(learned.distributions)
+        if learned is None:
+            return {}
+        # Optuna has no powers of two: a script asks for a choice or for whole numbers, and here it must be one of them
+        return {n: d for n, d in learned.distributions.items() if not self._is_rounded(n)}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -151,7 +155,7 @@ class TunewrightSampler(BaseSampler):
         Raises:
             StudyError: the card does not fit the study or the script.
         """
-        if not search_space:
+        if not search_space and self.space is None:
             return {}
         with self._lock:
             params = self._decided(_whole(study), trial)
@@ -160,7 +164,11 @@ class TunewrightSampler(BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A value of a parameter that the space lacks: the middle of its scale in trial 0, else a random one."""
+        """A stated power of two as decided. Beyond the space: the middle of the scale in trial 0, else a random one."""
+        if self._is_rounded(param_name) and PLAN in trial.system_attrs:
+            value = trial_from_json(trial.system_attrs[PLAN]).config.get(param_name)
+            if value is not None and _takes(param_distribution, value):
+                return value
         if trial.number == 0 and self.space is None:
             self._note(study, trial, "default", "the middle of each scale")
             with suppress(SpaceError):  # of a kind that we have no parameter for: drawn below
@@ -172,6 +180,10 @@ class TunewrightSampler(BaseSampler):
             self._note(study, trial, "sampler:random", "nothing is known of the space yet")
         seed = int(self._rng(trial.number, param_name).integers(2**31))
         return RandomSampler(seed).sample_independent(study, trial, param_name, param_distribution)
+
+    def _is_rounded(self, name: str) -> bool:
+        stated = self.space[name] if self.space is not None and name in self.space else None
+        return isinstance(stated, Int) and stated.rounding is not None
 
     def _why(self, study: optuna.Study, name: str) -> str:
         learned = self._learned(_whole(study).get_trials(deepcopy=False))
@@ -296,6 +308,12 @@ def _whole(study: optuna.Study) -> optuna.Study:
     Its trials that completed ran as long as those of any other bracket: they can be compared, and need no repeats.
     """
     return cast(optuna.Study, getattr(study, "_study", study))
+
+
+def _takes(distribution: BaseDistribution, value: Any) -> bool:
+    if isinstance(distribution, CategoricalDistribution):
+        return value in distribution.choices
+    return distribution._contains(distribution.to_internal_repr(value))
 
 
 def _middle(distribution: BaseDistribution) -> Any:
