@@ -15,7 +15,7 @@ needed("ray.tune")
 
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
-from ray.tune.search import ConcurrencyLimiter, Searcher  # noqa: E402
+from ray.tune.search import ConcurrencyLimiter, Searcher, SearchGenerator  # noqa: E402
 
 from tunewright.errors import CardError, SpaceError, StudyError  # noqa: E402
 from tunewright.integrations.ray import TunewrightSearcher  # noqa: E402
@@ -127,6 +127,25 @@ def test_save_and_restore(tmp_path: Path, stored: bool) -> None:
     other = searcher(storage=None if stored else f"sqlite:///{tmp_path}/other.db")
     with pytest.raises(StudyError, match="give the searcher the storage"):
         other.restore(str(tmp_path / "state"))
+
+
+def test_a_restored_trial_may_end_before_another_is_suggested(tmp_path: Path) -> None:
+    def limited() -> SearchGenerator:
+        return SearchGenerator(ConcurrencyLimiter(searcher(), max_concurrent=2))
+
+    before = limited()
+    running = [before.searcher.suggest(f"t{i}") for i in range(2)]
+    before.save_to_dir(str(tmp_path), "session")
+    after = limited()
+    after.restore_from_dir(str(tmp_path))
+    mine = after.searcher.searcher
+    assert after.searcher.suggest("t2") is None  # the limiter's answer: ours is not asked
+    after.on_trial_result("t1", {"loss": 3.0})
+    after.on_trial_complete("t0", {"loss": 1.0})
+    trials = mine._opened().study.trials()
+    assert [(t.config, t.status) for t in trials] == [(running[0], "done"), (running[1], "running")]
+    mine.close()
+    before.searcher.searcher.close()
 
 
 def test_each_domain_has_its_parameter() -> None:

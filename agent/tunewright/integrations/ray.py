@@ -145,16 +145,17 @@ class TunewrightSearcher(Searcher):  # type: ignore[misc]
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Keep the leases of what runs, so that no other process takes it for lost."""
-        if self._live and time.monotonic() - self._renewed > _RENEW_S:
+        if (self._live or self._restored) and time.monotonic() - self._renewed > _RENEW_S:
             self._renewed = time.monotonic()
-            self._opened().study.renew(list(self._live.values()))
+            study = self._opened().study
+            study.renew(list(self._live.values()))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Record how a trial ended."""
+        tuner = self._opened()  # first: of a restored run, this takes the running trials over
         trial = self._live.pop(trial_id, None)
         if trial is None:
             return  # told before, or not ours
-        tuner = self._opened()
         flat = flatten_dict(result) if result else {}
         seconds = flat.get("time_total_s")
         telemetry = None if seconds is None else {"seconds": float(seconds)}
