@@ -73,16 +73,17 @@ def test_the_models_points_run() -> None:
 
 def test_each_end_of_a_trial_is_told_apart() -> None:
     mine = searcher(max_t=9)
-    for i in range(5):
+    for i in range(6):
         mine.suggest(f"t{i}")
     mine.on_trial_complete("t0", {"loss": 1.0, "training_iteration": 9})
     mine.on_trial_complete("t1", error=True)
     mine.on_trial_complete("t2")
     mine.on_trial_complete("t3", {"loss": 1.0, "training_iteration": 3})  # stopped by the scheduler
     mine.on_trial_complete("t4", {"loss": float("nan"), "training_iteration": 9})
+    mine.on_trial_complete("t5", {"loss": None, "training_iteration": 9})  # reported without having been measured
     mine.on_trial_complete("t1", error=True)  # told twice: nothing happens
     trials = mine._opened().study.trials()
-    assert [t.status for t in trials] == ["done", "crashed", "pruned", "pruned", "diverged"]
+    assert [t.status for t in trials] == ["done", "crashed", "pruned", "pruned", "diverged", "pruned"]
     assert trials[1].outcome is not None
     assert trials[1].outcome.fault == "config"
     mine.close()

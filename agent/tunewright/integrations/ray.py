@@ -163,10 +163,10 @@ class TunewrightSearcher(Searcher):  # type: ignore[misc]
         early = self._max_t is not None and flat.get("training_iteration", self._max_t) < self._max_t
         if error:
             tuner.tell(trial, status="crashed", telemetry=telemetry, detail="Ray reports an error in the trial")
-        elif early or any(wanted[m.name] not in flat for m in tuner.card.metrics):
+        elif early or any(flat.get(wanted[m.name]) is None for m in tuner.card.metrics):
             tuner.tell(trial, status="pruned", telemetry=telemetry)
         else:
-            values = {ours: float(flat[theirs]) for ours, theirs in wanted.items() if theirs in flat}
+            values = {ours: flat[theirs] for ours, theirs in wanted.items() if flat.get(theirs) is not None}
             tuner.tell(trial, values, telemetry=telemetry)
 
     # -- the study -----------------------------------------------------------------------------------------------
