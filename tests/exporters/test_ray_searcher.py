@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import toy
 from foreign import needed
@@ -158,6 +159,8 @@ def test_each_domain_has_its_parameter() -> None:
         "e": tune.lograndint(1, 9),
         "f": tune.qrandint(5, 31, 10),
         "model": {"kind": tune.choice(["x", None]), "layers": 3},
+        "g": tune.randint(np.int64(0), np.int64(4)),
+        "weights": {0: 1.0, 1: 5.0, "a/b": 2},
     }
     found = read_param_space(space)
     assert [f.parameter for f in found] == [
@@ -168,6 +171,7 @@ def test_each_domain_has_its_parameter() -> None:
         Int("e", 1, 8, log=True),
         Int("f", 10, 30, step=10),
         Choice("model_kind", ["x", "None"]),
+        Int("g", 0, 3),
     ]
     mine = TunewrightSearcher(model=None, seed=0)
     assert mine.set_search_properties("loss", "min", space)
@@ -185,6 +189,9 @@ def test_each_domain_has_its_parameter() -> None:
         (tune.grid_search([1, 2]), "grid search"),
         (tune.sample_from(lambda: 1), "without bounds"),
         (tune.qloguniform(2, 8, 2), "steps on a log scale"),
+        ([3, tune.uniform(0, 1)], "'a/1' is in a list"),
+        ({"x/y": tune.uniform(0, 1)}, "a slash"),
+        (tune.choice([{"kind": "sgd", "momentum": tune.uniform(0, 1)}, {"kind": "adamw"}]), "holds a domain itself"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(domain: Any, message: str) -> None:

@@ -38,7 +38,7 @@ def choice(name: str, foreign: str, values: Sequence[Any], **more: Any) -> Forei
     Raises:
         SpaceError: fewer than two values, or two that are the same.
     """
-    values = tuple(_native(v) for v in values)
+    values = tuple(native(v) for v in values)
     try:
         return Foreign(foreign, Choice(name, values, **more), values)
     except SpaceError:
@@ -51,7 +51,7 @@ def choice(name: str, foreign: str, values: Sequence[Any], **more: Any) -> Forei
     return Foreign(foreign, Choice(name, labels, **more), values)
 
 
-def _native(value: Any) -> Any:
+def native(value: Any) -> Any:
     """A scalar of numpy as Python's own; anything else as it is."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         return value.item()

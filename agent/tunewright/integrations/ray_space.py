@@ -5,11 +5,10 @@ from typing import Any
 
 from ray.tune.search.sample import Categorical, Float, Integer, LogUniform, Quantized, Uniform
 from ray.tune.search.variant_generator import parse_spec_vars
-from ray.tune.utils.util import flatten_dict
 
 from tunewright import numeric
 from tunewright.errors import SpaceError
-from tunewright.integrations.foreign import Foreign, choice, grid, identifiers
+from tunewright.integrations.foreign import Foreign, choice, grid, identifiers, native
 
 
 def read_param_space(config: Mapping[str, Any], *, partly: bool = False) -> list[Foreign]:
@@ -21,18 +20,27 @@ def read_param_space(config: Mapping[str, Any], *, partly: bool = False) -> list
         partly: an empty list where there is no domain at all.
 
     Raises:
-        SpaceError: a grid, a sampling function or an unbounded distribution, with the nearest thing that is taken;
-            no domain at all.
+        SpaceError: a grid, a sampling function or an unbounded distribution, a domain in a list or in a choice, with
+            the nearest thing that is taken; no domain at all.
     """
-    _, _, grids = parse_spec_vars(dict(config))
+    _, domains, grids = parse_spec_vars(dict(config))
     for path, _ in grids:
-        raise SpaceError(f"{'/'.join(path)!r} is a grid search", "use tune.choice with the same values")
-    _, domains, _ = parse_spec_vars(flatten_dict(dict(config), prevent_delimiter=True))
+        raise SpaceError(f"{_shown(path)} is a grid search", "use tune.choice with the same values")
+    for path, _ in domains:
+        if any(not isinstance(key, str) or "/" in key for key in path):
+            raise SpaceError(
+                f"{_shown(path)} is in a list, or under a key that is no text or has a slash",
+                "give each domain a name of its own, such as layer_0, and make the list of them in the trainable",
+            )
     if not domains and not partly:
         raise SpaceError("the param_space has nothing to search", "use tune.uniform, tune.loguniform, tune.choice, ...")
     names = ["/".join(path) for path, _ in domains]
     ours = identifiers(names)
     return [_parameter(ours[n], n, domain) for n, (_, domain) in zip(names, domains, strict=True)]
+
+
+def _shown(path: tuple[Any, ...]) -> str:
+    return repr("/".join(map(str, path)))
 
 
 def _parameter(name: str, foreign: str, domain: Any) -> Foreign:
@@ -41,6 +49,11 @@ def _parameter(name: str, foreign: str, domain: Any) -> Foreign:
     law = sampler.sampler if isinstance(sampler, Quantized) else sampler
     log = isinstance(law, LogUniform)
     if isinstance(domain, Categorical):
+        if any(parse_spec_vars({"choices": list(domain.categories)})[1:]):
+            raise SpaceError(
+                f"{foreign!r} is a choice of which a value holds a domain itself",
+                "give the searcher a Space, in which that parameter has `when`: Float(..., when={...})",
+            )
         return choice(name, foreign, domain.categories)
     if not isinstance(law, Uniform | LogUniform) or not isinstance(domain, Float | Integer):
         raise SpaceError(
@@ -49,7 +62,7 @@ def _parameter(name: str, foreign: str, domain: Any) -> Foreign:
         )
     if log and step not in (None, 1):
         raise SpaceError(f"{foreign!r} has steps on a log scale", "leave the steps out, or use tune.choice")
-    low, high = domain.lower, domain.upper
+    low, high = native(domain.lower), native(domain.upper)
     if isinstance(domain, Integer):
         if step in (None, 1):
             return Foreign(foreign, numeric.Int(name, low, high - 1, log=log))  # Ray's upper bound is excluded
