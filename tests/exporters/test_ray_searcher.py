@@ -161,8 +161,10 @@ def test_each_domain_has_its_parameter() -> None:
         "model": {"kind": tune.choice(["x", None]), "layers": 3},
         "g": tune.randint(np.int64(0), np.int64(4)),
         "weights": {0: 1.0, 1: 5.0, "a/b": 2},
+        "batch": {"size": tune.choice([64])},
     }
-    found = read_param_space(space)
+    found, fixed = read_param_space(space)
+    assert fixed == {"batch/size": 64}
     assert [f.parameter for f in found] == [
         Float("a", 0, 2),
         Float("b", 1e-3, 1, log=True),
@@ -178,6 +180,7 @@ def test_each_domain_has_its_parameter() -> None:
     config = mine.suggest("t0")
     assert isinstance(config, dict)
     assert config["model"] == {"kind": "x"}
+    assert config["batch"] == {"size": 64}
     assert not mine.set_search_properties("loss", "min", space)
     mine.close()
 

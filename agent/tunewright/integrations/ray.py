@@ -90,7 +90,10 @@ class TunewrightSearcher(Searcher):  # type: ignore[misc]
         super().__init__(metric=metric, mode=mode)
         self.goal = goal
         self.card = card
-        self._foreign = None if space is None else _read(space)
+        self._foreign: list[Foreign] | None = None
+        self._fixed: dict[str, Any] = {}
+        if space is not None:
+            self._foreign, self._fixed = _read(space)
         self._relations = [r.text for r in space.relations] if isinstance(space, Space) else []
         self._model, self._base_url = model, base_url
         self._storage, self._seed, self._max_t = storage, seed, max_t
@@ -114,10 +117,10 @@ class TunewrightSearcher(Searcher):  # type: ignore[misc]
     def set_search_properties(self, metric: Any, mode: Any, config: dict[str, Any], **spec: Any) -> bool:
         """Whether Ray's `param_space`, metric and mode were taken over; False where the searcher has its own space."""
         if self._foreign is not None:
-            if config and read_param_space(config, partly=True):
+            if config and any(read_param_space(config, partly=True)):
                 return False
         else:
-            self._foreign = read_param_space(config)
+            self._foreign, self._fixed = read_param_space(config)
         self._metric = self._metric or metric
         self._mode = self._mode or mode
         return True
@@ -140,7 +143,8 @@ class TunewrightSearcher(Searcher):  # type: ignore[misc]
         assert self._foreign is not None
         ours = {f.parameter.name: f for f in self._foreign}
         config = self._live[trial_id].config
-        found: dict[str, Any] = unflatten_dict({ours[n].name: ours[n].theirs(v) for n, v in config.items()})
+        chosen = {ours[n].name: ours[n].theirs(v) for n, v in config.items()}
+        found: dict[str, Any] = unflatten_dict({**self._fixed, **chosen})
         return found
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -272,9 +276,9 @@ def _listed(given: Any) -> list[str]:
     return [] if given is None else [given] if isinstance(given, str) else list(given)
 
 
-def _read(space: Any) -> list[Foreign]:
+def _read(space: Any) -> tuple[list[Foreign], dict[str, Any]]:
     if isinstance(space, Mapping):
         return read_param_space(space)
     if isinstance(space, Space) or all(isinstance(p, Parameter) for p in space):
-        return [Foreign(p.name, p) for p in space]
+        return [Foreign(p.name, p) for p in space], {}
     raise CardError(f"the space is {type(space).__name__}", "give a Space, a list of parameters, or a param_space")

@@ -11,13 +11,13 @@ from tunewright.errors import SpaceError
 from tunewright.integrations.foreign import Foreign, choice, grid, identifiers, native
 
 
-def read_param_space(config: Mapping[str, Any], *, partly: bool = False) -> list[Foreign]:
-    """A parameter for each domain of a `param_space`; constants are Ray's own business.
+def read_param_space(config: Mapping[str, Any], *, partly: bool = False) -> tuple[list[Foreign], dict[str, Any]]:
+    """A parameter for each domain of a `param_space`, and the value of each choice that has but one.
 
-    Nested mappings become names with slashes.
+    Constants are Ray's own business. Nested mappings become names with slashes.
 
     Args:
-        partly: an empty list where there is no domain at all.
+        partly: nothing at all where there is no domain.
 
     Raises:
         SpaceError: a grid, a sampling function or an unbounded distribution, a domain in a list or in a choice, with
@@ -32,11 +32,12 @@ def read_param_space(config: Mapping[str, Any], *, partly: bool = False) -> list
                 f"{_shown(path)} is in a list, or under a key that is no text or has a slash",
                 "give each domain a name of its own, such as layer_0, and make the list of them in the trainable",
             )
-    if not domains and not partly:
+    named = {"/".join(path): domain for path, domain in domains}
+    fixed = {n: d.categories[0] for n, d in named.items() if isinstance(d, Categorical) and len(d.categories) == 1}
+    if len(fixed) == len(named) and not partly:
         raise SpaceError("the param_space has nothing to search", "use tune.uniform, tune.loguniform, tune.choice, ...")
-    names = ["/".join(path) for path, _ in domains]
-    ours = identifiers(names)
-    return [_parameter(ours[n], n, domain) for n, (_, domain) in zip(names, domains, strict=True)]
+    ours = identifiers(named)
+    return [_parameter(ours[n], n, domain) for n, domain in named.items() if n not in fixed], fixed
 
 
 def _shown(path: tuple[Any, ...]) -> str:
