@@ -191,8 +191,11 @@ def test_it_ends_with_the_space() -> None:
 def test_a_record_is_kept_where_asked_and_not_mixed_up(tmp_path: Path) -> None:
     mine = search(storage=f"sqlite:///{tmp_path}/s.db", n_trials=2)
     mine.fit(X, y)
-    with pytest.raises(StudyError, match="holds a study"):
-        clone(mine).fit(X, y)
+    # a seed that is drawn anew, or another space, is no reason to say anything else
+    for change in ({}, {"random_state": None}, {"space": [Choice("kernel", ["rbf", "linear"])]}):
+        with pytest.raises(StudyError, match="holds a study 'svc' already") as refused:
+            clone(mine).set_params(**change).fit(X, y)
+        assert refused.value.hint == "a fit starts anew: give another storage or goal"
 
 
 def test_what_cannot_be_read_is_refused() -> None:

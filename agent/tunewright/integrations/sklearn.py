@@ -19,6 +19,8 @@ from tunewright.integrations.foreign import identifiers
 from tunewright.integrations.sklearn_space import SearchSpace
 from tunewright.llm.base import Chat
 from tunewright.loop import Tuner
+from tunewright.storage import Address
+from tunewright.study import Study
 from tunewright.trial import Trial
 
 _ALL_FAILED = "fits failed"
@@ -128,13 +130,9 @@ class TunewrightSearchCV(BaseSearchCV):  # type: ignore[misc]
         with tempfile.TemporaryDirectory() as folder:
             storage = self.storage or f"sqlite:///{Path(folder) / 'search.db'}"
             card = self._card(search, metrics)
+            _refuse_recorded(card, storage)  # before the record finds that a drawn seed or the space is another
             with Tuner(card, self.model, storage, seed=seed, base_url=self.base_url, folder=folder) as tuner:
                 try:
-                    if tuner.study.trials():
-                        raise StudyError(
-                            f"{tuner.study.storage} holds a study {card.name!r} with trials",
-                            "a fit starts anew: give another storage or goal",
-                        )
                     tuner.planner.limit = self.n_trials
                     self._search(tuner, search, metrics, evaluate_candidates)
                     self.trials_ = tuner.study.trials()
@@ -222,6 +220,18 @@ class TunewrightSearchCV(BaseSearchCV):  # type: ignore[misc]
             known=list(self.known),
             budget={"trials": self.n_trials},
             data=self._data,
+        )
+
+
+def _refuse_recorded(card: TaskCard, storage: str) -> None:
+    try:
+        known = Study.names(storage)
+    except StudyError:  # there is no record yet, or what is wrong is said where it is opened
+        return
+    if card.name in known:
+        raise StudyError(
+            f"{Address.of(storage).shown} holds a study {card.name!r} already",
+            "a fit starts anew: give another storage or goal",
         )
 
 
