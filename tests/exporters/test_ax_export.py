@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from foreign import card, failed, finished, flat_card, loss, needed, obeys, points_of, values_of
+from foreign import card, done, failed, finished, flat_card, loss, needed, obeys, points_of, values_of
 
 needed("ax", "ax.api")
 
@@ -105,3 +105,15 @@ def test_nested_conditions_and_the_text(tmp_path: Path) -> None:
     for _ in range(2):
         run(made, made.get_next_trials(max_trials=1))
     obeys(task, parameters(made))
+
+
+def test_whole_numbers_among_real_choices(tmp_path: Path) -> None:
+    task = card(space=Space(Float("lr", 0, 1), Choice("dropout", [0, 0.1, 0.5])))
+    points = points_of(task, 6)
+    assert 0 in [values["dropout"] for values in points.configs]
+    made = client(task)
+    assert list(attach(points, made).values()) == points.configs == parameters(made)
+    trials = [done(0, {"lr": 0.5, "dropout": 0}, 1.0), failed(1, {"lr": 0.2, "dropout": 0})]
+    assert tell(task, trials, client(task)) == 2
+    (tmp_path / "start.py").write_text(to("ax", points, task))
+    assert list(runpy.run_path(str(tmp_path / "start.py"))["waiting"].values()) == points.configs

@@ -10,8 +10,10 @@ needed("syne_tune")
 from syne_tune.optimizer import baselines  # noqa: E402
 from syne_tune.optimizer.schedulers.ask_tell_scheduler import AskTellScheduler  # noqa: E402
 
+from tunewright.errors import SpaceError  # noqa: E402
 from tunewright.export import to  # noqa: E402
 from tunewright.export.syne_tune import points_to_evaluate, space, tell  # noqa: E402
+from tunewright.space import Choice, Float, Int, Space  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -63,3 +65,14 @@ def test_the_text_runs_by_itself(tmp_path: Path) -> None:
     (tmp_path / "start.py").write_text(to("syne_tune", points, task))
     found = drawn(runpy.run_path(str(tmp_path / "start.py"))["scheduler"], 5)
     assert found[:4] == points.configs
+
+
+def test_choices_of_several_types() -> None:
+    task = flat_card(space=Space(Float("lr", 1e-5, 1e-1, log=True), Int("width", 16, 64), Choice("dropout", [0, 0.1])))
+    points = points_of(task)
+    given = points_to_evaluate(points, task)
+    found = drawn(baselines.RandomSearch(space(task), metrics=["loss"], points_to_evaluate=given, random_seed=0), 20)
+    assert found[:4] == points.configs
+    assert not any(task.space.check(values).faults for values in found)
+    with pytest.raises(SpaceError, match="choices of several types"):
+        space(flat_card(space=Space(Choice("layers", [2, "auto"]))))

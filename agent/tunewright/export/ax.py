@@ -1,6 +1,6 @@
 """For Ax: points attached as trials to run, finished trials completed, the space as parameter configurations."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from tunewright.card import TaskCard
@@ -33,7 +33,18 @@ _TYPES = {bool: "bool", int: "int", float: "float", str: "str"}
 
 def attach(points: Iterable[Point], client: Any) -> dict[int, Config]:
     """Trial index -> configuration; Ax waits for their results: run each, then `client.complete_trial`."""
-    return {client.attach_trial(parameters=dict(values)): values for values in configs(points)}
+    return {_attach(client, values): values for values in configs(points)}
+
+
+def _attach(client: Any, config: Config) -> int:
+    known = client._experiment.search_space.parameters
+    real = {name for name in config if name in known and known[name].python_type is float}
+    return int(client.attach_trial(parameters=_typed(config, real)))
+
+
+def _typed(config: Config, real: Collection[str]) -> Config:
+    """A copy in which each of the `real` ones is a float: of the choices 0 and 0.1 Ax takes only 0.0 for the first."""
+    return {name: float(value) if name in real else value for name, value in config.items()}
 
 
 def tell(card: TaskCard, trials: Iterable[Trial], client: Any) -> int:
@@ -50,11 +61,11 @@ def tell(card: TaskCard, trials: Iterable[Trial], client: Any) -> int:
     trials = list(trials)
     known = done(card, trials)
     for t, numbers in known:
-        index = client.attach_trial(parameters=dict(t.config))
+        index = _attach(client, t.config)
         client.complete_trial(index, raw_data={name: float(numbers[name]) for name in wanted if name in numbers})
     failures = at_fault(card, trials)
     for t in failures:
-        client.mark_trial_failed(client.attach_trial(parameters=dict(t.config)), failed_reason=t.status)
+        client.mark_trial_failed(_attach(client, t.config), failed_reason=t.status)
     return len(known) + len(failures)
 
 
@@ -99,10 +110,11 @@ def _parameter(space: Space, p: Parameter) -> Call:
 
 def text(points: Sequence[Point], card: TaskCard) -> str:
     """A Python file: `points`, `space`, and a `client` to which the points are attached as `waiting` trials."""
+    real = [p.name for p in card.space if isinstance(p, Choice) and {type(c) for c in p.choices} == {int, float}]
     start = [
         '"""Starting points for Ax: run those that are `waiting`, client.complete_trial(index, raw_data=...) each."""',
         "from ax import ChoiceParameterConfig, Client, RangeParameterConfig",
-        listed("points", configs(points)),
+        listed("points", [_typed(values, real) for values in configs(points)]),
     ]
     try:
         parameters = _calls(card.space)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tunewright.card import TaskCard
 from tunewright.export.calls import Call
-from tunewright.export.common import no_conditions, no_logit, no_relations, steps
+from tunewright.export.common import no_conditions, no_logit, no_relations, one_type, steps
 from tunewright.parameters import Choice, Float, Int, Parameter
 
 
@@ -19,12 +19,15 @@ class Words:
     """A choice whose values have an order."""
     past_the_end: int = 1
     """What is added to the upper bound of whole numbers: 1 where it is excluded."""
+    typed: bool = False
+    """Whether the values of a choice must be of one type."""
 
     def laws(self, card: TaskCard) -> dict[str, Call]:
         """A distribution for each parameter.
 
         Raises:
-            SpaceError: a logit scale, too many steps, a condition or a relation, with the nearest thing there is.
+            SpaceError: a logit scale, too many steps, a condition or a relation, choices of several types where that
+                matters, with the nearest thing there is.
         """
         no_conditions(self.target, card.space)
         no_relations(
@@ -37,7 +40,9 @@ class Words:
         listed = steps(self.target, p)
         match p:
             case Choice():
-                return self._call(self.ordered if p.ordered else "choice", list(p.choices))
+                kind = one_type(self.target, p.name, p.choices) if self.typed else None
+                values = [kind(value) for value in p.choices] if kind is not None else list(p.choices)
+                return self._call(self.ordered if p.ordered else "choice", values)
             case _ if listed is not None:
                 return self._call(self.ordered, listed)
             case Int():

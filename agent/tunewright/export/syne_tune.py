@@ -13,7 +13,7 @@ from tunewright.trial import Trial
 from tunewright_tools.base import Config
 
 _TARGET = "Syne Tune"
-_WORDS = Words(_TARGET, "syne_tune.config_space", ordered="ordinal", past_the_end=0)
+_WORDS = Words(_TARGET, "syne_tune.config_space", ordered="ordinal", past_the_end=0, typed=True)
 
 
 def points_to_evaluate(points: Iterable[Point], card: TaskCard) -> list[Config]:
@@ -50,7 +50,8 @@ def space(card: TaskCard) -> dict[str, Any]:
     """A `config_space`; powers of two, steps and ordered choices are ordinal.
 
     Raises:
-        SpaceError: a logit scale, a condition or a relation, with the nearest thing that Syne Tune has.
+        SpaceError: a logit scale, a condition, a relation or choices of several types, with the nearest thing that Syne
+            Tune has.
     """
     return dict(made(_WORDS.laws(card)))
 
