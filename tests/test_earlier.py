@@ -149,6 +149,8 @@ def test_inside_the_bounds_a_position_is_that_of_the_unit_cube(p: Any) -> None:
         (Choice("c", [True, False]), "False", False),
         (Choice("c", [8, 16]), "16.0", 16),
         (Choice("c", ["8", "16"]), "16", "16"),
+        (Choice("c", ["none", "cosine"]), "none", "none"),
+        (Choice("c", ["a", "b"]), "none", None),
     ],
 )
 def test_a_cell_stands_for_a_value_of_its_parameter(p: Any, text: str, value: Any) -> None:

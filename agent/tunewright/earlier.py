@@ -278,16 +278,17 @@ def refitted(one: Earlier, card: TaskCard, assume: Mapping[str, Any] | None = No
 def parsed(p: Parameter, text: str) -> Any:
     """The parameter's value that a text stands for; None for an empty cell, the text itself where it is none."""
     text = text.strip()
-    if not text or text.lower() in ("nan", "none", "null"):
+    if not text:
         return None
     number = _number(text)
-    if isinstance(p, Choice):
+    if isinstance(p, Choice):  # first: "none" may be one of the choices
         for choice in p.choices:
             same = str(choice).lower() == text.lower() if isinstance(choice, bool) else str(choice) == text
             if same or (number is not None and not isinstance(choice, bool | str) and choice == number):
                 return choice
-        return text
-    return text if number is None else number
+    if text.lower() in ("nan", "none", "null"):
+        return None
+    return text if number is None or isinstance(p, Choice) else number
 
 
 def _number(text: str) -> float | int | None:
