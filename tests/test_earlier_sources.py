@@ -6,13 +6,15 @@ from typing import Any
 
 import optuna
 import pytest
-from toy import card, config, objective
+from toy import card, config, done, failed, objective
 
 from tunewright import Tuner
 from tunewright.earlier import Earlier, Row, fitting
 from tunewright.earlier_sources import read, read_all
 from tunewright.errors import CardError, StudyError
+from tunewright.export.study import study_to
 from tunewright.study import Study
+from tunewright_tools.base import Outcome
 
 
 def csv(folder: Path, text: str, name: str = "past.csv") -> str:
@@ -84,6 +86,19 @@ def test_the_table_that_optuna_writes_of_a_study(tmp_path: Path) -> None:
     one = read(csv(tmp_path, text), card())
     assert [(t.config["lr"], t.status) for t in one.trials] == [(0.001, "done"), (0.01, "failed")]
     assert one.notes == ("1 left out: pruned",)
+
+
+def test_the_table_that_export_writes_of_a_study(tmp_path: Path) -> None:
+    metrics = [{"name": "loss", "direction": "minimize"}, {"name": "f1", "direction": "maximize"}]
+    task = card(metric=None, direction=None, metrics=metrics, constraints=["ms <= 50"])
+    outcome = Outcome("done", {"loss": 0.5, "f1": 0.75, "ms": 12.0})
+    trials = [done(0, config(), 0.5, outcome=outcome), failed(1, config(width=128))]
+    one = read(csv(tmp_path, study_to("csv", task, trials)), task)
+    assert [(t.config, t.metrics, t.status) for t in one.trials] == [
+        (config(), outcome.metrics, "done"),
+        (config(width=128), {}, "oom"),
+    ]
+    assert one.notes == ()
 
 
 def test_semicolons_a_byte_order_mark_and_another_name_of_the_metric(tmp_path: Path) -> None:

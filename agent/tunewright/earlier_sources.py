@@ -26,8 +26,8 @@ _STATUS = ("status", "state")
 _DONE = ("done", "complete", "completed", "ok", "finished", "success", "succeeded")
 _FAILED = ("fail", "error", *FAILED)
 _SILENT = ("pruned", "running", "waiting", "cancelled", "lost")
-_OF_A_TABLE = ("number", "value", "datetime_start", "datetime_complete", "duration", "state")
-"""Columns of Optuna's own table of a study that are no parameters."""
+_OF_A_TABLE = ("number", "value", "datetime_start", "datetime_complete", "duration", "state", "source", "seconds")
+"""Columns of Optuna's own table of a study, and of `export --to csv`, that are no parameters."""
 
 
 def read_all(sources: Iterable["Source"], card: TaskCard, known: Iterable[str] = ()) -> list[Earlier]:
@@ -102,13 +102,13 @@ def _from_csv(source: EarlierCard, card: TaskCard) -> Earlier:
     path = Path(str(source.csv))
     header, cells = _table(path)
     wanted = [m.name for m in card.metrics] + [c.metric for c in card.constraints]
-    column = {name: name for name in wanted if name in header}
+    column = {name: name if name in header else f"metrics_{name}" for name in wanted}
     column |= {name: name for name in card.space.names if name in header}
     column |= {name: f"params_{name}" for name in card.space.names if name not in header}
     primary = card.primary.name
     if source.metric is not None:
         column[primary] = source.metric
-    elif primary not in header and len(card.metrics) == 1 and "value" in header and "value" not in card.space:
+    elif column[primary] not in header and len(card.metrics) == 1 and "value" in header and "value" not in card.space:
         column[primary] = "value"  # as Optuna's own table calls it
     column = {name: there for name, there in column.items() if there in header}
     for metric in card.metrics:
