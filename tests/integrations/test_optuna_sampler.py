@@ -132,6 +132,13 @@ def test_a_stated_space_is_known_from_trial_0() -> None:
         assert sources(study) == ["default", "sobol"]
 
 
+def test_a_default_that_breaks_a_relation_does_not_run() -> None:
+    study = optuna.create_study(sampler=sampler(space=Space(Float("a", 0, 1), Float("b", 0, 1), relations=["a < b"])))
+    study.optimize(lambda trial: trial.suggest_float("a", 0, 1) + trial.suggest_float("b", 0, 1), n_trials=2)
+    assert all(t.params["a"] < t.params["b"] for t in study.trials)
+    assert sources(study) == ["sobol", "sobol"]
+
+
 def test_a_script_may_ask_for_stated_powers_of_two_in_any_of_optunas_words() -> None:
     space = Space(Int("width", 16, 512, rounding="power_of_two", default=64))
     words: list[Callable[[optuna.Trial], Any]] = [

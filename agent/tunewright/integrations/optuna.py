@@ -266,10 +266,12 @@ class TunewrightSampler(BaseSampler):
         return Decision(Proposal(full, source, "partly enqueued"), fixed, Verdict(True), source)
 
     def _default(self, learned: Learned, trial: FrozenTrial) -> Decision | None:
-        """The default of a stated space, for trial 0."""
+        """The default of a stated space, for trial 0, unless it breaks a relation: a card is refused then."""
         if trial.number > 0 or self.space is None or (self.card is not None and self.card.start != "default"):
             return None
         config = learned.space.default()
+        if not learned.space.fulfils(config):
+            return None
         return Decision(Proposal(config, "default", "as stated"), config, Verdict(True), "default")
 
     def _planned(self, planner: Planner, learned: Learned, trial: FrozenTrial) -> Decision:
