@@ -9,7 +9,7 @@ from tunewright.confirmation import arms_of, key, on_record
 from tunewright.errors import CardError, StudyError, ToolError
 from tunewright.events import Reran
 from tunewright.executors.base import Executor
-from tunewright.jobs import HEARTBEAT_S, TICK_S, wind_down
+from tunewright.jobs import HEARTBEAT_S, TICK_S, made_folder, wind_down
 from tunewright.lease import Lease
 from tunewright.seeds import final_seed
 from tunewright.study import Study
@@ -83,8 +83,7 @@ def _claim(study: Study) -> None:
 
 
 def _job(study: Study, folder: Path, run: _Run) -> Job:
-    where = (folder / study.name / "confirm" / f"{run.label}-{run.index:05d}").resolve()
-    where.mkdir(parents=True, exist_ok=True)
+    where = made_folder(folder / study.name / "confirm" / f"{run.label}-{run.index:05d}")
     reap(where)  # what a killed session left running
     number = int(run.label) if run.label.isdecimal() else 0
     return Job(number, 1, run.config, run.seed, where, limits=limits(study.card))

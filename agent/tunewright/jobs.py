@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 
 from tunewright.card import TaskCard
+from tunewright.errors import CardError
 from tunewright.executors.base import Executor, Report
 from tunewright.toolbox import limits
 from tunewright.trial import Trial
@@ -24,10 +25,29 @@ def job_of(trial: Trial, card: TaskCard, runs: Path) -> Job:
 
     Args:
         runs: where the folders of all studies lie.
+
+    Raises:
+        CardError: the folder cannot be made.
     """
-    folder = _folder(trial, card, runs).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made_folder(_folder(trial, card, runs))
     return Job(trial.number, trial.attempt, trial.config, trial.seed, folder, limits=limits(card))
+
+
+def made_folder(path: Path) -> Path:
+    """The folder with its full path, made where it is not there.
+
+    Raises:
+        CardError: it cannot be made: a file is in the way, or nothing may be written there.
+    """
+    folder = path.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise CardError(
+            f"the folder {folder} of the runs cannot be made: {e.strerror}",
+            "name one that may be written: --folder FOLDER, or Tuner(folder=...)",
+        ) from None
+    return folder
 
 
 def reap_jobs(trials: Iterable[Trial], card: TaskCard, runs: Path) -> None:

@@ -18,7 +18,7 @@ from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silence
 from tunewright.executors.base import Executor
 from tunewright.executors.local import LocalExecutor
 from tunewright.health import check_healthy
-from tunewright.jobs import HEARTBEAT_S, REPLY_TICK_S, TICK_S, job_of, reap_jobs, wind_down
+from tunewright.jobs import HEARTBEAT_S, REPLY_TICK_S, TICK_S, job_of, made_folder, reap_jobs, wind_down
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
 from tunewright.next_trial import NextTrial
@@ -132,6 +132,7 @@ class Tuner:
         executor = self._opened_executor(objective)
         self._early = EarlyStop(self.card)  # told anew from the record, as in a session that goes on
         running: dict[int, Trial] = {}
+        made_folder(self.folder / self.card.name)  # before a trial is on record that could not run there
         yield from self._resuming()
         try:
             while True:
