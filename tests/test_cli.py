@@ -136,6 +136,16 @@ def test_bad_input_is_told_with_what_was_seen_and_what_next(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("out", "seen"), [(".", "--out is ., a folder"), ("no/x.csv", "does not exist"), ("/dev/full", "No space left")]
+)
+def test_an_out_that_cannot_be_written_is_told(finished: Path, out: str, seen: str) -> None:
+    result = tunewright(finished, "export", "--to", "csv", "--out", out)
+    assert result.returncode == 2, result.stderr
+    assert seen in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_metric_that_never_appears_shows_the_runs_last_lines(tmp_path: Path) -> None:
     path = card_file(tmp_path)
     path.write_text(path.read_text().replace("name: loss", "name: accuracy"))

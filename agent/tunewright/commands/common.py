@@ -1,5 +1,6 @@
 """What several commands share: options, the report of a study, what SIGTERM does, text for a file."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -78,8 +79,14 @@ def print_report(study: "Study") -> None:
 
 def check_out(out: Path | None) -> None:
     """Raise `CardError` where the file could not be written, before anything is spent on its text."""
-    if out is not None and not out.resolve().parent.is_dir():
+    if out is None:
+        return
+    if out.is_dir():
+        raise CardError(f"--out is {out}, a folder", "name a file in it")
+    if not out.resolve().parent.is_dir():
         raise CardError(f"--out is {out}, whose folder does not exist", "make the folder, or name another file")
+    if not os.access(out if out.exists() else out.resolve().parent, os.W_OK):
+        raise CardError(f"--out is {out}, which may not be written", "name a file in a folder of yours")
 
 
 def write_out(text: str, out: Path | None, what: str) -> None:
@@ -88,5 +95,8 @@ def write_out(text: str, out: Path | None, what: str) -> None:
     if out is None:
         typer.echo(text)
     else:
-        out.write_text(text + "\n", encoding="utf-8")
+        try:
+            out.write_text(text + "\n", encoding="utf-8")
+        except OSError as e:
+            raise CardError(f"--out {out} cannot be written: {e.strerror}", "name another file") from None
         typer.echo(f"wrote {what} to {out}", err=True)
