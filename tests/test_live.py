@@ -10,8 +10,8 @@ from pathlib import Path
 
 from quick import card_file
 
-from tunewright.events import Silenced, Stopped
-from tunewright.live import JsonLines, PlainLines
+from tunewright.events import Silenced, Started, Stopped
+from tunewright.live import JsonLines, LiveTable, PlainLines
 
 
 def on_a_terminal(folder: Path, *arguments: str) -> tuple[int, str]:
@@ -53,6 +53,13 @@ def test_plain_lines_say_when_the_model_is_no_longer_asked(capsys) -> None:
         "the surrogate goes on alone: the budget is spent",
         "stopped: all done",
     ]
+
+
+def test_a_live_table_shows_values_as_they_are(capsys) -> None:
+    from toy import card, done
+
+    LiveTable(card(), 2, [], lambda: "").show([Started(done(0, {"act": "[relu]", "b": ":key:", "c": "[/]"}, 1.0))])
+    assert "act=[relu] b=:key: c=[/]" in capsys.readouterr().out
 
 
 def test_json_lines_are_json(capsys) -> None:

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,17 @@ def test_a_study_is_plain_json(tmp_path: Path) -> None:
 def test_arguments_quote_what_a_shell_would_take_apart(tmp_path: Path) -> None:
     trial = study(tmp_path, None, trials=1).trials()[0]
     assert arguments(card(), trial) == "--lr 0.001 --optimizer adamw --width 64"
+
+
+def test_tables_show_values_as_they_are_and_take_nothing_for_markup(tmp_path: Path) -> None:
+    values = ["[relu]", "[/]", "a:key:b"]
+    marked = card(space=Space(Choice("act", values, default="[relu]")))
+    with Tuner(marked, None, storage=f"sqlite:///{tmp_path}/study.db", folder=tmp_path / "runs") as tuner:
+        tuner.run(lambda c: values.index(c["act"]), trials=3)
+    shown = CliRunner().invoke(app, ["show", "--storage", f"sqlite:///{tmp_path}/study.db"])
+    assert shown.exit_code == 0, shown.exception
+    assert all(f"act={value} " in shown.stdout for value in values)
+    assert re.search(r"act +│ +\[relu\] │ +\[relu\] │", shown.stdout)
 
 
 def command(*arguments: str, **more: Any) -> dict[str, Any]:

@@ -100,9 +100,11 @@ class LiveTable:
 
     def show(self, events: Iterable[Event]) -> None:
         """Redraw on every event and twice a second."""
+        from rich.console import Console
         from rich.live import Live
 
-        with Live(get_renderable=self._draw, refresh_per_second=2, transient=False) as live:
+        console = Console(markup=False, emoji=False)  # values are a person's own: "[/]" is no markup
+        with Live(get_renderable=self._draw, console=console, refresh_per_second=2, transient=False) as live:
             for event in events:
                 self._take(event)
                 live.refresh()

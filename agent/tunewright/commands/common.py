@@ -11,6 +11,8 @@ import typer
 from tunewright.errors import CardError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tunewright.study import Study
 
 STORAGE = "sqlite:///tunewright.db"
@@ -46,10 +48,17 @@ def end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, terminated)
 
 
-def print_report(study: "Study") -> None:
-    """Print the best against the default, what each source did and what it took; nothing before the first trial."""
+def plain_console(piped: int) -> "Console":
+    """Where tables are printed: in a pipe, which has no width of its own, `piped` columns wide."""
     from rich.console import Console
 
+    # values are a person's own: "[/]" and ":x:" are no markup
+    width = None if sys.stdout.isatty() else piped
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def print_report(study: "Study") -> None:
+    """Print the best against the default, what each source did and what it took; nothing before the first trial."""
     from tunewright.report import (
         best_table,
         confirmation_table,
@@ -63,8 +72,7 @@ def print_report(study: "Study") -> None:
     if not study.trials():
         return
     rep = report(study)
-    # a pipe has no width; tables should not fold there
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console = plain_console(120)
     console.print(best_table(rep))
     if rep.front is not None:
         console.print(front_table(rep.front))

@@ -1,11 +1,10 @@
 """`tunewright show`: a study in tables."""
 
 import json
-import sys
 
 import typer
 
-from tunewright.commands.common import STORAGE, JsonOption, StorageOption, StudyArgument, print_report
+from tunewright.commands.common import STORAGE, JsonOption, StorageOption, StudyArgument, plain_console, print_report
 
 
 def show(study: StudyArgument = None, storage: StorageOption = STORAGE, as_json: JsonOption = False) -> None:
@@ -19,9 +18,5 @@ def show(study: StudyArgument = None, storage: StorageOption = STORAGE, as_json:
 
         typer.echo(json.dumps(to_json(opened), indent=2, default=str, allow_nan=False))
         return
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(
-        trials_table(opened.card, opened.trials())
-    )
+    plain_console(160).print(trials_table(opened.card, opened.trials()))
     print_report(opened)
