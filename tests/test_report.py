@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from tunewright import TaskCard, Tuner
 from tunewright.cli import app
+from tunewright.live import JsonLines
 from tunewright.llm.scripted import Scripted
 from tunewright.plots import plot
 from tunewright.report import arguments, card_json, front_json, front_table, model_line, report, spent, to_json
@@ -71,6 +72,22 @@ def test_tables_show_values_as_they_are_and_take_nothing_for_markup(tmp_path: Pa
     assert shown.exit_code == 0, shown.exception
     assert all(f"act={value} " in shown.stdout for value in values)
     assert re.search(r"act +│ +\[relu\] │ +\[relu\] │", shown.stdout)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of sums that go beyond
+def test_values_near_the_end_of_the_floats_make_json_that_any_parser_reads(tmp_path: Path, capsys) -> None:
+    metrics = [{"name": "loss", "direction": "minimize"}, {"name": "size", "direction": "minimize"}]
+    space = {"x": {"type": "float", "low": 0, "high": 4}}
+    large = TaskCard(goal="g", name="large", space=space, metrics=metrics)
+    asked = ["large", "--storage", f"sqlite:///{tmp_path}/study.db", "--json"]
+    with Tuner(large, None, storage=asked[2], folder=tmp_path / "runs") as tuner:
+        JsonLines().show(tuner.events(lambda c: {"loss": 1e300 * c["x"], "size": 1e300 * (4 - c["x"])}, trials=7))
+    lines = capsys.readouterr().out.splitlines()
+    shown = [CliRunner().invoke(app, [name, *asked]) for name in ("show", "best")]
+    assert [result.exit_code for result in shown] == [0, 0]
+    read = [json.loads(text, parse_constant=pytest.fail) for text in (*lines, *(result.stdout for result in shown))]
+    assert read[-3]["event"] == "stopped"
+    assert read[-1]["hypervolume"] is None
 
 
 def command(*arguments: str, **more: Any) -> dict[str, Any]:

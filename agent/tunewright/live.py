@@ -1,6 +1,5 @@
 """Show a run while it goes on: a live table on a terminal, plain lines elsewhere, JSON events for programs."""
 
-import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -8,7 +7,7 @@ from typing import Any, Protocol
 
 from tunewright.card import TaskCard
 from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped
-from tunewright.report import number
+from tunewright.report import json_text, number
 from tunewright.trial import Trial
 
 ROWS = 12
@@ -27,7 +26,7 @@ class JsonLines:
     def show(self, events: Iterable[Event]) -> None:
         """Print each event at once."""
         for event in events:
-            sys.stdout.write(json.dumps(event.to_json(), default=str, allow_nan=False) + "\n")
+            sys.stdout.write(json_text(event.to_json()) + "\n")
             sys.stdout.flush()
 
 

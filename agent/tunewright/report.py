@@ -1,5 +1,7 @@
 """What a study found and who found it, as plain data and as tables; every front end prints these."""
 
+import json
+import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -170,6 +172,25 @@ def to_json(study: "Study") -> dict[str, Any]:
         "trials": [asdict(t) for t in study.trials()],
         "calls": [asdict(call) for call in study.ledger.calls()],
     }
+
+
+def json_text(data: Any, indent: int | None = None) -> str:
+    """Plain data as JSON that any parser reads.
+
+    What is no finite number is null: sums and predictions can go beyond all floats where a value is near their end.
+    """
+    return json.dumps(_finite(data), indent=indent, default=str, allow_nan=False)
+
+
+def _finite(data: Any) -> Any:
+    match data:
+        case float():
+            return data if math.isfinite(data) else None
+        case dict():
+            return {key: _finite(value) for key, value in data.items()}
+        case list() | tuple():
+            return [_finite(value) for value in data]
+    return data
 
 
 def card_json(card: TaskCard) -> dict[str, Any]:

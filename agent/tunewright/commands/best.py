@@ -1,6 +1,5 @@
 """`tunewright best`: the best configuration, in the form that is asked for."""
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +17,7 @@ def best(
 ) -> None:
     """Print the best configuration; of several metrics, the best by the first one and the Pareto front."""
     from tunewright.errors import StudyError
-    from tunewright.report import arguments, front, front_json
+    from tunewright.report import arguments, front, front_json, json_text
     from tunewright.study import Study
 
     if as_args + as_yaml + as_json > 1:
@@ -42,7 +41,7 @@ def best(
         }
         if (several := front(opened)) is not None:
             record |= front_json(several)
-        typer.echo(json.dumps(record, indent=2, allow_nan=False))
+        typer.echo(json_text(record, indent=2))
     else:
         for name, value in {**found.config, **found.outcome.metrics}.items():
             typer.echo(f"{name}: {value}")

@@ -139,9 +139,9 @@ def _listener(tuner: "Tuner", trials: int | None, as_json: bool) -> Any:
 
 def _confirm(tuner: "Tuner", seeds: int, as_json: bool) -> None:
     from tunewright.live import JsonLines, PlainLines
-    from tunewright.report import confirmation_json
+    from tunewright.report import confirmation_json, json_text
 
     listener = JsonLines() if as_json else PlainLines(tuner.card, None)
     listener.show(tuner.confirming(seeds))
     if as_json:
-        typer.echo(json.dumps(confirmation_json(tuner.study), allow_nan=False))
+        typer.echo(json_text(confirmation_json(tuner.study)))

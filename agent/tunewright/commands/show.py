@@ -1,7 +1,5 @@
 """`tunewright show`: a study in tables."""
 
-import json
-
 import typer
 
 from tunewright.commands.common import STORAGE, JsonOption, StorageOption, StudyArgument, plain_console, print_report
@@ -14,9 +12,9 @@ def show(study: StudyArgument = None, storage: StorageOption = STORAGE, as_json:
 
     opened = Study.load(storage, study)
     if as_json:
-        from tunewright.report import to_json
+        from tunewright.report import json_text, to_json
 
-        typer.echo(json.dumps(to_json(opened), indent=2, default=str, allow_nan=False))
+        typer.echo(json_text(to_json(opened), indent=2))
         return
     plain_console(160).print(trials_table(opened.card, opened.trials()))
     print_report(opened)
