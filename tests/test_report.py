@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from tunewright.cli import app
 from tunewright.live import JsonLines
 from tunewright.llm.scripted import Scripted
 from tunewright.plots import plot
-from tunewright.report import arguments, card_json, front_json, front_table, model_line, report, spent, to_json
+from tunewright.report import Front, arguments, card_json, front_json, front_table, model_line, report, spent, to_json
 from tunewright.space import Choice, Float, Int, Space
+from tunewright_tools.base import Outcome
 
 
 def study(folder: Path, model: Any, trials: int = 4) -> Any:
@@ -88,6 +90,17 @@ def test_values_near_the_end_of_the_floats_make_json_that_any_parser_reads(tmp_p
     read = [json.loads(text, parse_constant=pytest.fail) for text in (*lines, *(result.stdout for result in shown))]
     assert read[-3]["event"] == "stopped"
     assert read[-1]["hypervolume"] is None
+
+
+@pytest.mark.parametrize(("direction", "order"), [("maximize", ["2", "1", "0"]), ("minimize", ["0", "1", "2"])])
+def test_the_front_is_listed_best_first_in_the_direction_of_the_first_metric(direction: str, order: list[str]) -> None:
+    trials = tuple(
+        replace(done(i, {"x": i}, 1.0), outcome=Outcome("done", {"acc": i / 10, "ms": float(i)})) for i in (1, 0, 2)
+    )
+    beyond = -0.1 if direction == "maximize" else 0.3
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(front_table(Front(trials, ("acc", "ms"), {"acc": beyond, "ms": 3.0}, 1.0)))
+    assert re.findall(r"(?m)^│ +(\d) │", console.export_text()) == order
 
 
 def command(*arguments: str, **more: Any) -> dict[str, Any]:

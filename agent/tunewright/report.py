@@ -277,6 +277,10 @@ def front_table(found: Front) -> "RenderableType":
     from rich.table import Table
 
     first = found.metrics[0]
+
+    def below(t: Trial) -> float:  # the reference is worse than all: the further from it the better, in any direction
+        return -abs(t.outcome.metrics[first] - found.reference[first]) if t.outcome else 0.0
+
     beyond = ", ".join(f"{name} {number(value)}" for name, value in found.reference.items())
     table = Table(
         title=f"Pareto front, {len(found.trials)} trials",
@@ -286,7 +290,7 @@ def front_table(found: Front) -> "RenderableType":
     )
     for column in ("trial", "source", *found.metrics, "configuration"):
         table.add_column(column, justify="left" if column in ("source", "configuration") else "right")
-    for t in sorted(found.trials, key=lambda t: t.outcome.metrics[first] if t.outcome else 0.0):
+    for t in sorted(found.trials, key=below):
         values = [number(t.outcome.metrics[name]) for name in found.metrics] if t.outcome else []
         table.add_row(str(t.number), t.source, *values, " ".join(f"{k}={number(v)}" for k, v in t.config.items()))
     return table
