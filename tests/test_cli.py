@@ -114,6 +114,7 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(tmp_path: Path) -> None:
         (None, ["--model", "openai/gpt-5"], 4, "key", "OPENAI_API_KEY"),
         (None, ["--storage", "sqlite:////nowhere/at/all/study.db"], 3, "/nowhere/at/all", ""),
         (None, ["--trials", "0"], 2, "--trials", ""),
+        (None, ["--seed", "-3"], 2, "--seed", ""),
         (None, ["--confirm", "0"], 2, "--confirm", ""),
         (None, ["--pruner", "medain"], 2, "no pruner 'medain'", "did you mean 'median'"),
     ],

@@ -161,6 +161,12 @@ def test_long_and_dirty_details_are_trimmed_in_the_middle(study):
 # -- resuming --------------------------------------------------------------------------------------------------------
 
 
+def test_a_seed_below_0_is_refused_before_it_is_on_record(url):
+    with pytest.raises(StudyError, match="the seed is -3"):
+        Study.open(card(), url, seed=-3)
+    assert Study.open(card(), url).seed == 0
+
+
 def test_resuming_finds_the_same_study_and_its_seed(url):
     first = Study.open(card(), url, seed=3)
     study = Study.open(card(), url)

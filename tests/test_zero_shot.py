@@ -210,6 +210,8 @@ def test_relations_hold() -> None:
 def test_no_points_are_refused(n: int) -> None:
     with pytest.raises(TunerError, match="ask for 1 or more"):
         warmstart(card(), n=n, model=None)
+    with pytest.raises(TunerError, match="the seed is -1"):
+        warmstart(card(), model=None, seed=-1)
 
 
 def test_each_point_after_the_first_is_the_farthest_from_those_before_it() -> None:

@@ -73,6 +73,8 @@ class Study:
         Raises:
             StudyError: the record cannot be opened or written, is not ours, or does not fit the card or the seed.
         """
+        if seed is not None and seed < 0:  # on record, it would end each later run in its first draw
+            raise StudyError(f"the seed is {seed}", "give a whole number of 0 or more")
         address = Address.of(storage)
         base, rdb = connect(address, create=True)
         try:

@@ -151,11 +151,13 @@ def warmstart(
         textbook: False leaves the textbook out of prompt, points and prior.
 
     Raises:
-        TunerError: n below 1; `ModelError` when the model cannot be asked; `SpaceError` when no valid configuration
-            was found.
+        TunerError: n below 1, or a seed below 0; `ModelError` when the model cannot be asked; `SpaceError` when no
+            valid configuration was found.
     """
     if n < 1:
         raise TunerError(f"{n} points were asked for", "ask for 1 or more")
+    if seed < 0:
+        raise TunerError(f"the seed is {seed}", "give a whole number of 0 or more")
     chat = open_chat(model, base_url=base_url, prices=prices)
     known = views(card) if textbook else {}
     calls: list[Call] = []

@@ -37,7 +37,7 @@ def run(
     storage: StorageOption = STORAGE,
     workers: WorkersOption = 1,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of everything random; a study keeps its first one. [0]")
+        int | None, typer.Option(help="Seed of everything random; a study keeps its first one. [0]", min=0)
     ] = None,
     folder: FolderOption = Path("runs"),
     prices: PricesOption = None,

@@ -35,7 +35,7 @@ def warmstart(
     ] = None,
     out: OutOption = None,
     prices: PricesOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of the request and of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the request and of what is drawn.", min=0)] = 0,
     textbook: Annotated[
         bool, typer.Option("--textbook/--no-textbook", help="Tell and fill up from literature values.")
     ] = True,
