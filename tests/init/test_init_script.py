@@ -167,6 +167,19 @@ def test_a_dataclass_that_nothing_parses_has_no_way_in(tmp_path: Path) -> None:
     assert "TUNEWRIGHT_CONFIG" in reading.options[0].held_back
 
 
+def test_a_field_that_a_subclass_redefines_is_one_option_with_its_default(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from dataclasses import dataclass\nimport tyro\n"
+        "@dataclass\nclass Base:\n    lr: float = 0.1\n    width: int = 64\n"
+        "@dataclass\nclass Middle(Base):\n    drop: float = 0.1\n"
+        "@dataclass\nclass Args(Middle):\n    lr: float = 0.01\n"
+        "args = tyro.cli(Args)\n"
+    )
+    found = {o.name: (o.default, o.argument) for o in read_script(script).options}
+    assert found == {"width": (64, "--width={width}"), "drop": (0.1, "--drop={drop}"), "lr": (0.01, "--lr={lr}")}
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [  # each form was compared with what the library itself takes

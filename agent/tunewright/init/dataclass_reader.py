@@ -94,22 +94,32 @@ def _roots(module: Module, classes: list[str], found: Dataclasses) -> dict[str, 
     return roots
 
 
-def _fields(module: Module, name: str, style: Style, prefix: str, depth: int, found: Dataclasses) -> None:
+def _fields(
+    module: Module,
+    name: str,
+    style: Style,
+    prefix: str,
+    depth: int,
+    found: Dataclasses,
+    redefined: frozenset[str] = frozenset(),
+) -> None:
+    """Add the fields of a class and of those that it is built on, without those that a class built on it redefines."""
     found.classes += 1
     if depth > _DEEPEST or found.classes > MOST_OPTIONS or len(found.options) > MOST_OPTIONS:
         if depth > _DEEPEST:
             found.unread.append(Unread(module.classes[name].lineno, f"the class {name}", "it is nested too deeply"))
         return
+    body = module.classes[name].body
+    own = {s.target.id for s in body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)}
     for base in module.classes[name].bases:
         if isinstance(base, ast.Name) and base.id in module.imported:
             found.unread.append(Unread(base.lineno, base.id, "another file defines it: its options are not seen"))
         if isinstance(base, ast.Name) and base.id in module.classes and base.id != name:
-            _fields(module, base.id, style, prefix, depth + 1, found)
-    body = module.classes[name].body
+            _fields(module, base.id, style, prefix, depth + 1, found, redefined | own)
     for statement, after in zip(body, [*body[1:], None], strict=True):
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
-        if statement.target.id.startswith("_"):
+        if statement.target.id.startswith("_") or statement.target.id in redefined:
             continue
         told = shape(module, statement.annotation)
         if told.nested in module.classes and told.nested != name and _is_dataclass(module, module.classes[told.nested]):
