@@ -180,6 +180,35 @@ def test_a_field_that_a_subclass_redefines_is_one_option_with_its_default(tmp_pa
     assert found == {"width": (64, "--width={width}"), "drop": (0.1, "--drop={drop}"), "lr": (0.01, "--lr={lr}")}
 
 
+def test_defaults_of_a_nested_dataclass_are_those_that_it_is_made_with(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from dataclasses import dataclass, field\nfrom functools import partial\nimport tyro\n"
+        "@dataclass(frozen=True)\nclass Deep:\n    drop: float = 0.1\n"
+        "@dataclass(frozen=True)\nclass Inner:\n    width: int\n    lr: float = 0.1\n    deep: Deep = Deep()\n"
+        "@dataclass\nclass Args:\n"
+        "    a: Inner = Inner(width=8, lr=0.2)\n"
+        "    b: Inner = field(default_factory=lambda: Inner(width=8, lr=0.3, deep=Deep(drop=0.4)))\n"
+        "    c: Inner = field(default_factory=partial(Inner, width=8))\n"
+        "    d: Inner | None = None\n"
+        "args = tyro.cli(Args)\n"
+    )
+    reading = read_script(script)
+    assert {o.label: o.default for o in reading.options} == {
+        "--a.width": 8,
+        "--a.lr": 0.2,
+        "--a.deep.drop": 0.1,
+        "--b.width": 8,
+        "--b.lr": 0.3,
+        "--b.deep.drop": 0.4,
+        "--c.width": 8,
+        "--c.lr": 0.1,
+        "--c.deep.drop": 0.1,
+    }
+    assert not any(o.required for o in reading.options)
+    assert [(u.what, "None" in u.why) for u in reading.unread] == [("d", True)]
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [  # each form was compared with what the library itself takes

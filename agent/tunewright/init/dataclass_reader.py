@@ -1,7 +1,9 @@
 """Options that are the fields of a dataclass, where the script hands the class to something that makes flags of it."""
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from tunewright.init.annotations import shape
@@ -102,8 +104,13 @@ def _fields(
     depth: int,
     found: Dataclasses,
     redefined: frozenset[str] = frozenset(),
+    given: Mapping[str, ast.expr] = MappingProxyType({}),
 ) -> None:
-    """Add the fields of a class and of those that it is built on, without those that a class built on it redefines."""
+    """Add the fields of a class and of those that it is built on, without those that a class built on it redefines.
+
+    Args:
+        given: field -> what stands for its default where the class is the default of another one's field.
+    """
     found.classes += 1
     if depth > _DEEPEST or found.classes > MOST_OPTIONS or len(found.options) > MOST_OPTIONS:
         if depth > _DEEPEST:
@@ -115,7 +122,7 @@ def _fields(
         if isinstance(base, ast.Name) and base.id in module.imported:
             found.unread.append(Unread(base.lineno, base.id, "another file defines it: its options are not seen"))
         if isinstance(base, ast.Name) and base.id in module.classes and base.id != name:
-            _fields(module, base.id, style, prefix, depth + 1, found, redefined | own)
+            _fields(module, base.id, style, prefix, depth + 1, found, redefined | own, given)
     for statement, after in zip(body, [*body[1:], None], strict=True):
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
@@ -124,10 +131,29 @@ def _fields(
         told = shape(module, statement.annotation)
         if told.nested in module.classes and told.nested != name and _is_dataclass(module, module.classes[told.nested]):
             inner = f"{prefix}{statement.target.id}."
+            start = given.get(statement.target.id, statement.value)
+            stated = module.keywords(start).get("default") if isinstance(start, ast.Call) else start
+            if isinstance(stated, ast.Constant) and stated.value is None:
+                found.unread.append(Unread(statement.lineno, inner[:-1], "it is not there unless asked for (None)"))
+                continue
             # a parser of plain flags puts the inner fields beside the outer ones
-            _fields(module, told.nested, style, "" if style == "flag" else inner, depth + 1, found)
+            place = "" if style == "flag" else inner
+            _fields(module, told.nested, style, place, depth + 1, found, given=_made_with(module, start, told.nested))
             continue
-        found.options.append(_option(module, statement, told, style, prefix, after))
+        found.options.append(_option(module, statement, told, style, prefix, after, given))
+
+
+def _made_with(module: Module, node: ast.expr | None, name: str) -> dict[str, ast.expr]:
+    """What a default such as `field(default_factory=lambda: Inner(lr=0.01))` gives the fields of the class `Inner`."""
+    if isinstance(node, ast.Call) and module.called(node.func) != name:
+        keywords = module.keywords(node)
+        node = keywords.get("default_factory") or keywords.get("default")
+    if isinstance(node, ast.Lambda):
+        node = node.body
+    if not isinstance(node, ast.Call):
+        return {}
+    made = node.args[0] if module.called(node.func) == "functools.partial" and node.args else node.func
+    return module.keywords(node) if module.called(made) == name else {}
 
 
 def _option(
@@ -137,10 +163,13 @@ def _option(
     style: Style,
     prefix: str,
     after: ast.stmt | None,
+    given: Mapping[str, ast.expr],
 ) -> Option:
     assert isinstance(statement.target, ast.Name)
     name = statement.target.id
     default, help, choices = _default(module, statement.value)
+    if name in given:
+        default = module.value(given[name])
     label, argument = _way_in(f"{prefix}{name}", style)
     described: dict[str, Any] = {"kind": told.kind, "default": default, "argument": argument, "held": told.why}
     if told.choices is not None or choices is not None:
@@ -162,7 +191,7 @@ def _option(
         source=source,
         line=statement.lineno,
         help=help or _comment(module, statement, after),
-        required=statement.value is None,
+        required=statement.value is None and name not in given,
         **described,
     )
 
