@@ -210,6 +210,33 @@ def test_defaults_of_a_nested_dataclass_are_those_that_it_is_made_with(tmp_path:
 
 
 @pytest.mark.parametrize(
+    ("rows", "by_name"),
+    [  # each was compared with what the library itself takes
+        (["import tyro", "tyro.cli(Args)"], True),
+        (["import tyro", "def f(act: Act = Act.RELU): ...", "tyro.cli(f)"], True),
+        (["import simple_parsing", "simple_parsing.parse(Args)"], True),
+        (["import pyrallis", "pyrallis.parse(config_class=Args)"], True),
+        (["from omegaconf import OmegaConf", "OmegaConf.structured(Args)"], True),
+        (["from transformers import HfArgumentParser", "HfArgumentParser(Args)"], False),
+        (["import typer", "app = typer.Typer()", "@app.command()", "def f(act: Act = Act.RELU): ..."], False),
+    ],
+)
+def test_members_of_an_enumeration_are_passed_as_the_parser_takes_them(
+    tmp_path: Path, rows: list[str], by_name: bool
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import enum\nfrom dataclasses import dataclass\n"
+        "class Act(enum.Enum):\n    RELU = 'relu'\n    GELU = 'gelu'\n"
+        "class Size(enum.Enum):\n    BIG = (8, 9)\n    SMALL = (1, 2)\n"
+        "@dataclass\nclass Args:\n    act: Act = Act.RELU\n    size: Size = Size.BIG\n" + "\n".join(rows)
+    )
+    found = {o.name: o for o in read_script(script).options}["act"]
+    expected = (("RELU", "GELU"), "RELU") if by_name else (("relu", "gelu"), "relu")
+    assert (found.choices, found.default, found.held_back) == (*expected, "")
+
+
+@pytest.mark.parametrize(
     ("rows", "expected"),
     [  # each form was compared with what the library itself takes
         (["import tyro", "tyro.cli(Outer)"], ["--inner.lr={inner__lr}", "--{inner__amp}", "--width={width}"]),

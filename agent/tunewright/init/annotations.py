@@ -19,12 +19,22 @@ class Shape:
 
     kind: Kind | None = None
     choices: tuple[Any, ...] | None = None
+    members: tuple[str, ...] = ()
+    """The names that stand for the choices, where those are the values of an enumeration."""
     why: str = ""
     """Why such an option cannot be tuned; empty where it can."""
     extras: tuple[ast.expr, ...] = ()
     """What stands beside the type in `Annotated[type, ...]`."""
     nested: str = ""
     """The class of the same file that it names."""
+
+
+def by_name(told: Shape, default: Any) -> tuple[tuple[Any, ...] | None, Any]:
+    """Choices and default for a parser that takes the members of an enumeration by their names, not their values."""
+    if not told.members or told.choices is None:
+        return told.choices, default
+    named = (name for name, value in zip(told.members, told.choices, strict=True) if value == default)
+    return told.members, next(named, default)
 
 
 def shape(module: Module, node: ast.expr | None, depth: int = 0) -> Shape:
@@ -52,7 +62,7 @@ def shape(module: Module, node: ast.expr | None, depth: int = 0) -> Shape:
         return Shape(why=LIST)
     members = module.members(name)
     if members:
-        return Shape(choices=tuple(members.values()))
+        return Shape(choices=tuple(members.values()), members=tuple(members))
     if name in module.classes:
         return Shape(nested=name, why="an object of its own")
     return Shape(why=f"its type {last or 'expression'} is not a number, text, a choice or true/false")

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from tunewright.init.annotations import shape
+from tunewright.init.annotations import by_name, shape
 from tunewright.init.options import SWITCH, option, passed, two_forms
 from tunewright.init.reading import Option, Source, Unread
 from tunewright.init.syntax import MOST_OPTIONS, Module
 
-Style = Literal["flag", "tyro", "dotted", "hydra", "none"]
+Style = Literal["flag", "simple", "tyro", "dotted", "hydra", "none"]
 _CALLS: dict[str, Style] = {
     "HfArgumentParser": "flag",
     "TrlParser": "flag",
-    "add_arguments": "flag",
-    "simple_parsing.parse": "flag",
-    "helpers.parse": "flag",
+    "add_arguments": "simple",
+    "simple_parsing.parse": "simple",
+    "helpers.parse": "simple",
     "tyro.cli": "tyro",
     "pyrallis.parse": "dotted",
     "pyrallis.wrap": "dotted",
@@ -137,7 +137,7 @@ def _fields(
                 found.unread.append(Unread(statement.lineno, inner[:-1], "it is not there unless asked for (None)"))
                 continue
             # a parser of plain flags puts the inner fields beside the outer ones
-            place = "" if style == "flag" else inner
+            place = "" if style in ("flag", "simple") else inner
             _fields(module, told.nested, style, place, depth + 1, found, given=_made_with(module, start, told.nested))
             continue
         found.options.append(_option(module, statement, told, style, prefix, after, given))
@@ -170,10 +170,13 @@ def _option(
     default, help, choices = _default(module, statement.value)
     if name in given:
         default = module.value(given[name])
+    listed = told.choices
+    if style != "flag":  # of these parsers, only Hugging Face's takes an enumeration's values
+        listed, default = by_name(told, default)
     label, argument = _way_in(f"{prefix}{name}", style)
     described: dict[str, Any] = {"kind": told.kind, "default": default, "argument": argument, "held": told.why}
-    if told.choices is not None or choices is not None:
-        described["choices"] = choices if choices is not None else told.choices
+    if listed is not None or choices is not None:
+        described["choices"] = choices if choices is not None else listed
     if style == "none":
         described["held"] = NO_WAY_IN
     elif style == "tyro" and told.kind == "bool":

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunewright.init.annotations import shape
+from tunewright.init.annotations import by_name, shape
 from tunewright.init.options import SWITCH, option, passed, two_forms
 from tunewright.init.reading import Option, Source, Unread
 from tunewright.init.syntax import MOST_OPTIONS, Module
@@ -115,10 +115,13 @@ def _option(module: Module, argument: ast.arg, default: ast.expr | None, command
     word = argument.arg.replace("_", "-")
     label = argument.arg if positional else next((n for n in names if n.startswith("--")), (names or [f"--{word}"])[0])
     value: Any = module.value(value_node) if value_node is not None else None
+    choices = told.choices
+    if source == "function":  # tyro takes the names of an enumeration, typer the values
+        choices, value = by_name(told, value)
     described: dict[str, Any] = {
         "kind": told.kind,
         "default": value,
-        "choices": told.choices,
+        "choices": choices,
         "argument": passed(label),
         "held": told.why,
         "low": _bound(module, keywords.get("min")),
