@@ -29,3 +29,11 @@ def test_keys_are_removed_from_data_and_text() -> None:
 def test_something_else_is_a_defect() -> None:
     with pytest.raises(TypeError, match=r"a\.b"):
         plain({"a": {"b": object()}})
+
+
+def test_a_text_is_looked_through_for_keys_once_however_often_it_stands_there(monkeypatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("tunewright.verbs.plain.redact", lambda text: seen.append(text) or text)
+    curve = [{"step": step, "metrics": {"loss": 1.0}} for step in range(1000)]
+    assert plain({"curve": curve}) == {"curve": curve}
+    assert sorted(seen) == ["curve", "loss", "metrics", "step"]
