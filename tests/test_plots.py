@@ -1,10 +1,15 @@
+"""Plots show what the record and the verbs say."""
+
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import pytest
 from toy import card, objective
 
 from tunewright import Tuner
 from tunewright.plots import plot
+from tunewright.space import Float, Space
 
 
 def test_plots_drawn_at_the_same_time_are_those_drawn_in_turn(tmp_path: Path) -> None:
@@ -20,3 +25,22 @@ def test_plots_drawn_at_the_same_time_are_those_drawn_in_turn(tmp_path: Path) ->
         assert together == alone
     finally:
         tuner.close()
+
+
+def test_importance_is_drawn_as_fanova_rates_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import pyplot
+
+    drawn: dict[str, float] = {}
+
+    def read_off(*_: Any, **__: Any) -> None:
+        axes = pyplot.gca()
+        names = [label.get_text() for label in axes.get_yticklabels()]
+        drawn.update(zip(names, (bar.get_width() for bar in axes.patches), strict=True))
+
+    free = card(space=Space(Float("x", 0.0, 1.0), Float("still", 0.0, 1.0, default=0.5)))
+    with Tuner(free, None, storage=f"sqlite:///{tmp_path}/s.db", folder=tmp_path / "runs") as tuner:
+        tuner.enqueue([{"x": i / 10, "still": 0.5} for i in range(10)])
+        tuner.run(lambda c: c["x"], trials=11)
+        monkeypatch.setattr(pyplot, "savefig", read_off)
+        plot(tuner.study, "importance")
+    assert drawn == {"x": pytest.approx(1.0), "still": pytest.approx(0.0)}
