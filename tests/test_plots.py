@@ -8,6 +8,7 @@ import pytest
 from toy import card, objective
 
 from tunewright import Tuner
+from tunewright.errors import StudyError
 from tunewright.plots import plot
 from tunewright.space import Float, Space
 
@@ -44,3 +45,11 @@ def test_importance_is_drawn_as_fanova_rates_it(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr(pyplot, "savefig", read_off)
         plot(tuner.study, "importance")
     assert drawn == {"x": pytest.approx(1.0), "still": pytest.approx(0.0)}
+
+
+def test_a_front_of_one_metric_is_refused_with_what_would_be_drawn(tmp_path: Path) -> None:
+    with Tuner(card(), None, storage=f"sqlite:///{tmp_path}/s.db", folder=tmp_path / "runs") as tuner:
+        tuner.run(lambda c: c["lr"], trials=2)
+        with pytest.raises(StudyError, match="has 1: loss") as told:
+            plot(tuner.study, "front")
+    assert "history" in told.value.hint

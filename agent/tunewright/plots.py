@@ -65,6 +65,12 @@ def _optuna(study: "Study", kind: str) -> None:
     metric = study.card.primary.name
     more: dict[str, Any] = {"target_name": metric}
     if kind == "front":
+        if len(study.card.metrics) not in (2, 3):
+            seen = ", ".join(m.name for m in study.card.metrics)
+            raise StudyError(
+                f"a front is drawn of two or three metrics; {study.name!r} has {len(study.card.metrics)}: {seen}",
+                "plot `history` or `slice`, which show the first one",
+            )
         more = {"target_names": [m.name for m in study.card.metrics]}
     elif len(study.card.metrics) > 1:
         more["target"] = lambda trial: trial.values[0]
