@@ -91,6 +91,20 @@ def test_welch_is_scipys() -> None:
     assert worse.text.startswith("The winner is worse than the default")
 
 
+def test_a_winner_that_is_worse_without_a_spread_is_said_to_be_worse() -> None:
+    from tunewright.card import Metric
+    from tunewright.confirmation import Arm, _verdict
+
+    def arm(label: str, value: float, std: float | None) -> Arm:
+        values = (value,) if std is None else (value, value)
+        return Arm(label, "llm", {}, None, values, (), (), value, std)
+
+    for std in (None, 0.0):
+        got = _verdict(Metric(name="acc", direction="maximize"), "3", arm("3", 0.25, std), arm("0", 0.75, std), False)
+        assert got.difference == -0.5
+        assert "the winner is worse by 0.5" in got.text
+
+
 def test_one_seed_says_little_and_says_so(tmp_path: Path) -> None:
     found = studied(tmp_path).confirm(1, objective=noisy)
     assert found.verdict.told_apart is None

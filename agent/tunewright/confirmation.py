@@ -142,18 +142,17 @@ def _verdict(metric: Metric, winner: str, best: Arm | None, default: Arm | None,
         return Comparison(None, f"The {missing} has no value on fresh seeds: {', '.join(arm.without_value)}.")
     difference = metric.loss(default.mean) - metric.loss(best.mean)
     n = min(len(best.values), len(default.values))
+    by = f"{'worse' if difference < 0 else 'better'} by {abs(difference):.4g}"
     if best.std is None or default.std is None:
         return Comparison(
             None,
-            f"On one fresh seed the winner is better by {difference:.4g}; without a spread that says little: "
-            "use 5 seeds or more.",
+            f"On one fresh seed the winner is {by}; without a spread that says little: use 5 seeds or more.",
             difference,
         )
     if best.std == default.std == 0:
         return Comparison(
             difference != 0,
-            f"Every seed gave the same value: the seed changes nothing in these runs, and the winner is better by "
-            f"{difference:.4g}.",
+            f"Every seed gave the same value: the seed changes nothing in these runs, and the winner is {by}.",
             difference,
             difference,
             difference,
