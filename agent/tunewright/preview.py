@@ -85,6 +85,7 @@ def preview(
         points += _quasi_random(card, seed, INITIAL - len(points))
     else:
         points += [("llm", None)] * warm
+    points = points[:number]
     limit = card.budget.seconds_per_trial
     minutes = number * limit / 60 if number and limit else None
     if chat is None:
