@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import StudyError, TunerError, did_you_mean
+from tunewright.importance import comparable
 
 if TYPE_CHECKING:
     from tunewright.study import Study
@@ -74,12 +75,13 @@ def _optuna(study: "Study", kind: str) -> None:
         more = {"target_names": [m.name for m in study.card.metrics]}
     elif len(study.card.metrics) > 1:
         more["target"] = lambda trial: trial.values[0]
+    shown = study.optuna_study
     if kind == "importance":  # as the verb rates them; Optuna's own choice rates a parameter that never varied too
         from optuna.importance import FanovaImportanceEvaluator
 
-        more["evaluator"] = FanovaImportanceEvaluator(seed=study.seed)
+        shown, more["evaluator"] = comparable(study), FanovaImportanceEvaluator(seed=study.seed)
     try:
-        getattr(drawn, _FUNCTIONS[kind])(study.optuna_study, **more)
+        getattr(drawn, _FUNCTIONS[kind])(shown, **more)
     except (ValueError, RuntimeError) as e:
         raise StudyError(f"the plot {kind} cannot be drawn for {study.name!r}: {e}", "run more trials first") from e
 

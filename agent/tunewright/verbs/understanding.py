@@ -1,22 +1,17 @@
 """Verbs that explain: why a trial was chosen, how two trials differ, which parameters matter."""
 
-import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field
 
-from tunewright.errors import StudyError
+from tunewright.importance import importance
 from tunewright.report import number
-from tunewright.storage import quiet
 from tunewright.study import Study
 from tunewright.trial import Trial
 from tunewright.verbs.base import Answer, verb
 from tunewright.verbs.common import MOST_TRIALS, OfStudy, OfTrial, settings, study_of, trial_data, trial_of
 from tunewright.verbs.faults import WrongCall, fault
 from tunewright.verbs.session import Session
-
-if TYPE_CHECKING:
-    import optuna
 
 FEW = 10
 """Finished trials below which importances are mostly noise."""
@@ -173,7 +168,7 @@ def parameter_importance(session: Session, arguments: Importance) -> Answer:
     if metric not in names:
         raise WrongCall("parameter_importance", [fault("metric", metric, f"one of {', '.join(names)}")])
     done = sum(t.done for t in study.trials())
-    shares = _shares(study, names.index(metric), done)
+    shares = importance(study, names.index(metric))
     unrated = [n for n in study.card.space.names if n not in shares]
     notes = [f"{done} finished trials are few: the shares are mostly noise below {FEW}"] if done < FEW else []
     notes += [f"not rated, since not in every finished trial: {', '.join(unrated)}"] if unrated else []
@@ -188,45 +183,3 @@ def parameter_importance(session: Session, arguments: Importance) -> Answer:
     }
     rows = [f"{name:24} {share:6.1%}  {'#' * round(30 * share)}" for name, share in shares.items()]
     return Answer(data, "\n".join([f"{metric}, {done} finished trials:", *rows, *notes]))
-
-
-def _shares(study: Study, index: int, done: int) -> dict[str, float]:
-    import optuna
-    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
-
-    if done < 2:
-        raise StudyError(f"{done} trials of {study.name!r} have a value", "two are needed; run more")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            found = get_param_importances(
-                _comparable(study),
-                evaluator=FanovaImportanceEvaluator(seed=study.seed),
-                target=lambda t: float(t.values[index]),
-            )
-    except (ValueError, RuntimeError) as e:
-        raise StudyError(f"the importance of {study.name!r} cannot be told: {e}", "run more trials that vary") from e
-    return {name: float(share) for name, share in found.items()}
-
-
-def _comparable(study: Study) -> "optuna.Study":
-    """The finished trials as a study in which each parameter has one distribution, from its least to its largest bound.
-
-    Optuna takes a parameter whose bounds were moved for another one from then on, and would not rate it.
-    """
-    import optuna
-
-    done = study.optuna_study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-    widest: dict[str, Any] = {}
-    for trial in done:
-        had: dict[str, Any] = trial.distributions
-        for name, own in had.items():
-            known = widest.setdefault(name, own)
-            if known != own:
-                widest[name] = type(own)(min(known.low, own.low), max(known.high, own.high), log=own.log)
-    for trial in done:
-        trial.distributions = {name: widest[name] for name in trial.distributions}
-    with quiet():
-        made = optuna.create_study(directions=study.optuna_study.directions)
-    made.add_trials(done)
-    return made

@@ -1,0 +1,63 @@
+"""Which parameters matter: each one's share of the variation of a metric, by Optuna's fANOVA."""
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from tunewright.errors import StudyError
+from tunewright.storage import quiet
+
+if TYPE_CHECKING:
+    import optuna
+
+    from tunewright.study import Study
+
+
+def importance(study: "Study", index: int) -> dict[str, float]:
+    """Parameter -> its share, largest first; they add up to 1. One that is not in every finished trial is left out.
+
+    Args:
+        index: of the metric on the card.
+
+    Raises:
+        StudyError: fewer than two finished trials, or trials that do not vary.
+    """
+    import optuna
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
+    done = sum(t.done for t in study.trials())
+    if done < 2:
+        raise StudyError(f"{done} trials of {study.name!r} have a value", "two are needed; run more")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            found = get_param_importances(
+                comparable(study),
+                evaluator=FanovaImportanceEvaluator(seed=study.seed),
+                target=lambda t: float(t.values[index]),
+            )
+    except (ValueError, RuntimeError) as e:
+        raise StudyError(f"the importance of {study.name!r} cannot be told: {e}", "run more trials that vary") from e
+    return {name: float(share) for name, share in found.items()}
+
+
+def comparable(study: "Study") -> "optuna.Study":
+    """The finished trials as a study in which each parameter has one distribution, from its least to its largest bound.
+
+    Optuna takes a parameter whose bounds were moved for another one from then on, and would not rate it.
+    """
+    import optuna
+
+    done = study.optuna_study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    widest: dict[str, Any] = {}
+    for trial in done:
+        had: dict[str, Any] = trial.distributions
+        for name, own in had.items():
+            known = widest.setdefault(name, own)
+            if known != own:
+                widest[name] = type(own)(min(known.low, own.low), max(known.high, own.high), log=own.log)
+    for trial in done:
+        trial.distributions = {name: widest[name] for name in trial.distributions}
+    with quiet():
+        made = optuna.create_study(directions=study.optuna_study.directions)
+    made.add_trials(done)
+    return made

@@ -1,0 +1,33 @@
+"""Which parameters matter, over trials of moved bounds too."""
+
+from pathlib import Path
+
+import pytest
+from toy import card
+
+from tunewright import Tuner
+from tunewright.errors import StudyError
+from tunewright.importance import importance
+from tunewright.space import Float, Space
+
+BOTH = Space(Float("x", 0.0, 1.0), Float("still", 0.0, 1.0, default=0.5))
+
+
+def test_what_decides_has_all_of_it(tmp_path: Path) -> None:
+    with Tuner(card(space=BOTH), None, storage=f"sqlite:///{tmp_path}/s.db", folder=tmp_path / "runs") as tuner:
+        with pytest.raises(StudyError, match="0 trials"):
+            importance(tuner.study, 0)
+        tuner.enqueue([{"x": i / 10, "still": 0.5} for i in range(10)])
+        tuner.run(lambda c: c["x"], trials=11)
+        assert importance(tuner.study, 0) == {"x": pytest.approx(1.0), "still": pytest.approx(0.0)}
+
+
+def test_a_parameter_whose_bounds_were_moved_is_rated(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path}/s.db"
+    for bounds, values in (((0.0, 1.0), (0.1, 0.5, 0.9)), ((0.0, 0.6), (0.2, 0.4, 0.6))):
+        moved = Space(Float("x", *bounds), Float("still", 0.0, 1.0, default=0.5))
+        with Tuner(card(space=moved), None, storage=storage, folder=tmp_path / "runs") as tuner:
+            tuner.enqueue([{"x": x, "still": 0.5} for x in values])
+            tuner.run(lambda c: c["x"], trials=3)
+            shares = importance(tuner.study, 0)
+    assert shares["x"] > 0.9
