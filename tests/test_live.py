@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from quick import card_file
 
-from tunewright.events import Silenced, Started, Stopped
+from tunewright.events import Progress, Silenced, Started, Stopped
 from tunewright.live import JsonLines, LiveTable, PlainLines
+from tunewright_tools.base import Point
 
 
 def on_a_terminal(folder: Path, *arguments: str) -> tuple[int, str]:
@@ -43,6 +45,18 @@ def test_a_terminal_shows_a_live_table_with_the_best_and_what_is_left(tmp_path: 
     assert re.search(r"best loss [\d.]+ \(trial \d, (default|sobol)\)", drawn)
     assert "stopped: all 3 trials" in drawn
     assert "What each source did" in drawn
+
+
+def test_points_of_a_curve_wait_for_the_next_redraw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that prints at each of its thousands of steps would have ended long before its last point was drawn."""
+    from toy import card
+
+    drawn: list[str] = []
+    table = LiveTable(card(), 3, [], lambda: "")
+    monkeypatch.setattr(table, "_draw", lambda: drawn.append(table.steps.get(0, "")) or "")
+    table.show(Progress(0, Point(step, {"loss": 1.0}, 0.0)) for step in range(2000))
+    assert len(drawn) < 200
+    assert drawn[-1].startswith("step 1999")
 
 
 def test_plain_lines_say_when_the_model_is_no_longer_asked(capsys) -> None:

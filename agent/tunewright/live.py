@@ -98,7 +98,7 @@ class LiveTable:
         self.began = time.time()
 
     def show(self, events: Iterable[Event]) -> None:
-        """Redraw on every event and twice a second."""
+        """Redraw twice a second, and at once on every event but points of curves: a run may print thousands."""
         from rich.console import Console
         from rich.live import Live
 
@@ -106,7 +106,8 @@ class LiveTable:
         with Live(get_renderable=self._draw, console=console, refresh_per_second=2, transient=False) as live:
             for event in events:
                 self._take(event)
-                live.refresh()
+                if not isinstance(event, Progress):
+                    live.refresh()
 
     def _take(self, event: Event) -> None:
         match event:
