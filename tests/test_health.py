@@ -2,20 +2,26 @@ import pytest
 from toy import config, done, failed
 
 from tunewright.errors import ToolError
-from tunewright.health import check_healthy, needs_second_start
+from tunewright.health import check_healthy, to_start_again
 
 
 def test_a_crash_of_trial_0_shows_its_log() -> None:
     broken = failed(0, config(), "crashed", detail="exit code 1\nImportError: no module named train", fault="config")
     with pytest.raises(ToolError, match=r"first trial crashed[\s\S]*ImportError"):
         check_healthy([broken], broken)
-    assert needs_second_start([broken])
+    assert to_start_again([broken]) == [broken]
+
+
+def test_what_other_workers_had_begun_starts_again_with_a_crashed_trial_0() -> None:
+    broken, also, cut = (failed(i, config(), status) for i, status in enumerate(("crashed", "crashed", "cancelled")))
+    assert to_start_again([broken, also, cut]) == [broken, also]
+    assert to_start_again([broken, also, done(2, config(), 1.0)]) == []  # the program runs
 
 
 def test_an_out_of_memory_of_trial_0_is_the_configurations_fault() -> None:
     trial = failed(0, config(), "oom")
     check_healthy([trial], trial)
-    assert not needs_second_start([trial])
+    assert to_start_again([trial]) == []
 
 
 def test_three_outer_failures_in_a_row_stop_the_study() -> None:

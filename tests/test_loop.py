@@ -268,6 +268,20 @@ def test_a_crash_of_trial_0_stops_with_its_log_and_the_next_session_tries_it_aga
     assert [(x.number, x.attempt, x.status) for x in trials] == [(0, 2, "done"), (1, 1, "done")]
 
 
+def test_what_other_workers_had_begun_runs_again_with_a_crashed_trial_0(tmp_path: Path) -> None:
+    def broken(c: dict[str, Any], ctx: Any) -> float:
+        while ctx.number > 0:
+            time.sleep(0.01)
+            if ctx.report(0, loss=1.0):
+                break
+        raise RuntimeError("no such file: data.csv")
+
+    with pytest.raises(ToolError, match="first trial crashed"):
+        tuner(tmp_path, workers=2).run(broken, trials=5)
+    trials = tuner(tmp_path).run(objective, trials=3).trials
+    assert [(x.number, x.attempt, x.status) for x in trials] == [(0, 2, "done"), (1, 2, "done"), (2, 1, "done")]
+
+
 def test_several_objectives_and_constraints_fit_the_record(tmp_path: Path) -> None:
     metrics = [{"name": "loss", "direction": "minimize"}, {"name": "speed", "direction": "maximize"}]
     t = tuner(tmp_path, metrics=metrics, metric=None, direction=None, constraints=["memory <= 400"])

@@ -28,6 +28,13 @@ def check_healthy(trials: Sequence[Trial], latest: Trial) -> None:
         )
 
 
-def needs_second_start(trials: Sequence[Trial]) -> bool:
-    """Whether all there is on record is a crashed trial 0, which the person has had a chance to mend."""
-    return len(trials) == 1 and trials[0].status == "crashed"
+def to_start_again(trials: Sequence[Trial]) -> list[Trial]:
+    """The crashed trials of a study that knows nothing but a broken program, which may be mended by now.
+
+    Those are trial 0 and what other workers had begun meanwhile; what was cut short there is in line already.
+    """
+    if not trials or trials[0].number != 0 or trials[0].status != "crashed":
+        return []
+    if any(t.status not in ("crashed", "cancelled", "lost") for t in trials):
+        return []
+    return [t for t in trials if t.status == "crashed"]

@@ -9,7 +9,7 @@ from tunewright.card import TaskCard
 from tunewright.card_parts import items
 from tunewright.earlier import Earlier, record, recorded
 from tunewright.earlier_sources import read_all
-from tunewright.health import needs_second_start
+from tunewright.health import to_start_again
 from tunewright.study import Study
 from tunewright.trial import Trial
 
@@ -44,6 +44,6 @@ def opened(card: TaskCard, storage: str, *, seed: int | None, earlier: Sequence[
     record(study, fresh)
     taken_in = fresh if study.trials() else recorded(study)
     lost = study.sweep()
-    if needs_second_start(study.trials()) and not study.queue():
-        study.requeue(study.trials()[0])
+    for trial in to_start_again(study.trials()):
+        study.requeue(trial)
     return Opened(study, taken_in, lost)
