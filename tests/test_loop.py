@@ -10,7 +10,9 @@ from toy import card, config, objective
 from tunewright import Tuner
 from tunewright.errors import CardError, StudyError, ToolError, TunerError
 from tunewright.events import Finished, Progress, Resumed, Silenced, Started, Stopped
+from tunewright.executors.base import Report
 from tunewright.llm.scripted import Scripted
+from tunewright_tools.base import Job, Outcome
 
 
 def tuner(folder: Path, model: Any = None, **changes: Any) -> Tuner:
@@ -280,6 +282,38 @@ def test_what_other_workers_had_begun_runs_again_with_a_crashed_trial_0(tmp_path
         tuner(tmp_path, workers=2).run(broken, trials=5)
     trials = tuner(tmp_path).run(objective, trials=3).trials
     assert [(x.number, x.attempt, x.status) for x in trials] == [(0, 2, "done"), (1, 2, "done"), (2, 1, "done")]
+
+
+class AtOnce:
+    """Three workers that say of all their jobs at the same time that they have ended: trial 0 by a crash."""
+
+    workers = 3
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    def now(self) -> float:
+        return time.time()
+
+    def submit(self, job: Job, stop: Any = None) -> None:
+        self.jobs.append(job)
+
+    def wait(self, seconds: float) -> list[Report]:
+        ended, self.jobs = self.jobs, []
+        crash = Outcome("crashed", detail="boom", fault="config")
+        return [Report(job, outcome=Outcome("done", {"loss": 1.0}) if job.number else crash) for job in ended]
+
+    def cancel(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_has_ended_when_the_study_stops_is_on_record(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="first trial crashed"):
+        tuner(tmp_path, tool=objective, workers=3, executor=AtOnce()).run(trials=5)
+    assert [x.status for x in tuner(tmp_path).study.trials()] == ["crashed", "done", "done"]
 
 
 def test_several_objectives_and_constraints_fit_the_record(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -15,7 +17,7 @@ from tunewright.confirm import confirming
 from tunewright.confirmation import Confirmation, confirmation
 from tunewright.errors import CardError, StudyError
 from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped
-from tunewright.executors.base import Executor
+from tunewright.executors.base import Executor, Report
 from tunewright.executors.local import LocalExecutor
 from tunewright.health import check_healthy
 from tunewright.jobs import HEARTBEAT_S, REPLY_TICK_S, TICK_S, job_of, made_folder, reap_jobs, wind_down
@@ -133,6 +135,7 @@ class Tuner:
         self._early = EarlyStop(self.card)  # told anew from the record, as in a session that goes on
         running: dict[int, Trial] = {}
         made_folder(self.folder / self.card.name)  # before a trial is on record that could not run there
+        news: deque[Report] = deque()
         yield from self._resuming()
         try:
             while True:
@@ -147,7 +150,9 @@ class Tuner:
                 if not running and self.stopped is not None:
                     break
                 preload(executor, trials if trials is not None else self.card.budget.trials)
-                for report in executor.wait(REPLY_TICK_S if self._reply_pending else TICK_S):
+                news.extend(executor.wait(REPLY_TICK_S if self._reply_pending else TICK_S))
+                while news:
+                    report = news.popleft()
                     if report.point is not None:
                         yield Progress(report.job.number, report.point)
                     if report.outcome is not None:
@@ -160,7 +165,7 @@ class Tuner:
                     break
             yield Stopped(self.stopped.text, self.stopped.kind)
         finally:
-            self._wind_down(executor, running)
+            self._wind_down(executor, running, news)
 
     def finish(self, *, now: bool = False) -> None:
         """Let `events` end: start no further trial and, with `now`, cancel those that run. From any thread, for good.
@@ -230,9 +235,9 @@ class Tuner:
         best = self.study.best()
         return best is not None and best.number == trial.number
 
-    def _wind_down(self, executor: Executor, running: dict[int, Trial]) -> None:
-        """Cancel what still runs and put that on record; nothing that has finished is touched."""
-        for report in wind_down(executor, running):
+    def _wind_down(self, executor: Executor, running: dict[int, Trial], news: Iterable[Report]) -> None:
+        """Cancel what still runs and put that on record, with what had ended already by the news not yet told of."""
+        for report in chain(news, wind_down(executor, running)):
             if report.outcome is not None and report.job.number in running:
                 self._told_at_the_end(running.pop(report.job.number), report.outcome)
         for trial in running.values():
