@@ -1,14 +1,16 @@
 """Run the final evaluation: the best few configurations and the default again, on seeds that no trial has had."""
 
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from tunewright.confirmation import arms_of, key, on_record
 from tunewright.errors import CardError, StudyError, ToolError
 from tunewright.events import Reran
-from tunewright.executors.base import Executor
+from tunewright.executors.base import Executor, Report
 from tunewright.jobs import HEARTBEAT_S, TICK_S, made_folder, wind_down
 from tunewright.lease import Lease
 from tunewright.seeds import final_seed
@@ -57,6 +59,7 @@ def confirming(study: Study, executor: Executor, folder: Path, k: int, top: int)
         if i not in known.get(label, {})
     ]
     running: dict[Path, _Run] = {}
+    news: deque[Report] = deque()
     renewed = time.monotonic()
     try:
         while todo or running:
@@ -64,14 +67,16 @@ def confirming(study: Study, executor: Executor, folder: Path, k: int, top: int)
                 job = _job(study, folder, todo[0])
                 running[job.dir] = todo.pop(0)
                 executor.submit(job)
-            for report in executor.wait(TICK_S):
+            news.extend(executor.wait(TICK_S))
+            while news:
+                report = news.popleft()
                 if report.outcome is not None and (one := running.pop(report.job.dir, None)):
                     yield _kept(study, one, report.outcome)
             if time.monotonic() - renewed > HEARTBEAT_S:
                 renewed = time.monotonic()
                 study.set(_LEASE, Lease.mine().to_json())
     finally:
-        _wind_down(study, executor, running)
+        _wind_down(study, executor, running, news)
         study.set(_LEASE, None)
 
 
@@ -101,9 +106,9 @@ def _kept(study: Study, run: _Run, outcome: Outcome) -> Reran:
     return Reran(run.label, run.index, run.seed, outcome.status, outcome.metrics)
 
 
-def _wind_down(study: Study, executor: Executor, running: dict[Path, _Run]) -> None:
-    """Cancel what runs; what ended meanwhile with a result is kept."""
-    for report in wind_down(executor, running):
+def _wind_down(study: Study, executor: Executor, running: dict[Path, _Run], news: Iterable[Report]) -> None:
+    """Cancel what runs; what ended meanwhile with a result is kept, by the news not yet told of too."""
+    for report in chain(news, wind_down(executor, running)):
         if report.outcome is not None and (one := running.pop(report.job.dir, None)) and report.outcome.metrics:
             _kept(study, one, report.outcome)
     executor.close()
