@@ -88,6 +88,17 @@ def test_regression_with_several_scorers(capsys: pytest.CaptureFixture[str]) -> 
     assert found["neg_mean_absolute_error"] < -30
 
 
+def test_scores_of_a_small_target_keep_their_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    features, targets = load_wine(return_X_y=True)
+    found = []
+    for unit in (1.0, 1e-6):
+        np.savez(tmp_path / "small.npz", X=features, y=targets * unit)
+        data = f"--data={tmp_path / 'small.npz'}"
+        scored = ["--scoring=neg_mean_squared_error", "--estimator=sklearn.neighbors.KNeighborsRegressor"]
+        found.append(say(capsys, data, *scored)["neg_mean_squared_error"])
+    assert found[1] == pytest.approx(found[0] * 1e-12, rel=1e-6, abs=0)
+
+
 def test_as_a_tool_each_fold_is_a_point_and_the_seed_is_the_jobs(tmp_path: Path) -> None:
     fixed: dict[str, bool | int | float | str] = {
         "estimator": "sklearn.ensemble.RandomForestClassifier",

@@ -66,6 +66,16 @@ def test_it_learns_a_number(embedding: str, prices: Path, capsys: pytest.Capture
     )
 
 
+def test_an_error_in_a_small_unit_keeps_its_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = []
+    for unit in (1.0, 1e-6):
+        rows = [f"{x},{(3 * x + x % 7) * unit!r}" for x in range(100)]
+        (tmp_path / "small.csv").write_text("\n".join(["x,y", *rows]))
+        argv = [f"--data={tmp_path / 'small.csv'}", "--task=regression", "--epochs=3", "--evaluations=1"]
+        found.append(last(run(capsys, argv), "val_rmse"))
+    assert found[1] == pytest.approx(found[0] * 1e-6, rel=1e-4, abs=0)
+
+
 def test_it_learns_classes_and_the_contract_reads_its_curve(capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--data=wine", "--epochs=20", "--learning-rate=0.01", "--norm=batch", "--batch-size=32", "--evaluations=4"]
     read = contract(run(capsys, argv), TABULAR.metrics[:2]).values

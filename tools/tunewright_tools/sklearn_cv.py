@@ -278,14 +278,20 @@ def run(given: argparse.Namespace) -> None:
             print(f"samples_per_second: {samples:.1f}")
         so_far = folds.scores[:number]
         means = [(name, np.mean([fold[name] for fold in so_far]), so_far[-1][name]) for name in scorers]
-        print(f"step={number} " + " ".join(f"{n}={mean:.6f} {n}_fold={own:.6f}" for n, mean, own in means), flush=True)
+        said = [f"{name}={_digits(mean)} {name}_fold={_digits(own)}" for name, mean, own in means]
+        print(f"step={number}", *said, flush=True)
     if outside is not None:
         fitted = clone(model).fit(features[inside], targets[inside])
         for name, scorer in scorers.items():
-            print(f"outer_{name}: {scorer(fitted, features[outside], targets[outside]):.6f}")
+            print(f"outer_{name}: {_digits(scorer(fitted, features[outside], targets[outside]))}")
     for name in scorers:
         scores = [fold[name] for fold in folds.scores]
-        print(f"{name}: {np.mean(scores):.6f}\n{name}_std: {np.std(scores, ddof=1):.6f}", flush=True)
+        print(f"{name}: {_digits(np.mean(scores))}\n{name}_std: {_digits(np.std(scores, ddof=1))}", flush=True)
+
+
+def _digits(score: Any) -> str:
+    """Digits wherever the point is: a squared error is in its target's unit squared, and may be a millionth."""
+    return f"{score:.9g}"
 
 
 def main(argv: list[str] | None = None) -> int:

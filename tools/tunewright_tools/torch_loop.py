@@ -221,10 +221,10 @@ class Run:
         """Print one point of the curve, and begin to collect for the next."""
         progress = self.progress
         words = [f"step={progress.step}", self.task.place(progress.step)]
-        words.append(f"train_loss={sum(progress.losses) / len(progress.losses):.5f}")
-        words += [f"{name}={value:.5f}" for name, value in progress.metrics.items()]
+        words.append(f"train_loss={_digits(sum(progress.losses) / len(progress.losses))}")
+        words += [f"{name}={_digits(value)}" for name, value in progress.metrics.items()]
         words += [f"seconds={progress.seconds:.2f}", f"grad_norm={progress.grad_norm:.4g}"]
-        words += [f"{self.task.unit}_per_second={speed:.0f}" for speed in self.speed()]
+        words += [f"{self.task.unit}_per_second={_digits(speed)}" for speed in self.speed()]
         print(*words, flush=True)
         progress.printed.append(" ".join(words))
         progress.losses, progress.grad_norm = [], 0.0
@@ -239,15 +239,15 @@ class Run:
         import torch
 
         for name, value in self.progress.metrics.items():
-            print(f"{name}: {value:.5f}")
+            print(f"{name}: {_digits(value)}")
         trained = [weight.numel() for weight in self.model.parameters() if weight.requires_grad]
         print(f"parameters: {sum(trained)}")
         if self.device.type == "cuda":
             print(f"peak_gpu_bytes: {torch.cuda.max_memory_reserved()}")
         for speed in self.speed():
-            print(f"{self.task.unit}_per_second: {speed:.0f}")
+            print(f"{self.task.unit}_per_second: {_digits(speed)}")
             for name, value in self.task.costs(speed).items():
-                print(f"{name}: {value:.4f}")
+                print(f"{name}: {_digits(value)}")
         sys.stdout.flush()
 
     def save(self) -> None:
@@ -325,6 +325,11 @@ def go(given: Any, make: Callable[["torch.device"], Task]) -> int:
     with contextlib.suppress(ValueError):  # a signal handler belongs to the main thread alone
         signal.signal(signal.SIGTERM, lambda *_: setattr(run, "asked", True))
     return run.train()
+
+
+def _digits(value: float) -> str:
+    """The digits that float32 has, wherever the point is: an error of a millionth is not 0, nor is half a sample."""
+    return f"{value:.7g}"
 
 
 def _diverged() -> int:
