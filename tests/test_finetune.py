@@ -171,6 +171,24 @@ def test_long_examples_are_left_out_and_counted(model: Path, data: Path, capsys:
     assert "examples: 4 to train on, 4 to measure on\nleft_out: 2\n" in said
 
 
+class Letters:
+    """A tokenizer of single letters."""
+
+    chat_template = None
+    eos_token_id = 0
+
+    def __call__(self, text: str, **options: Any) -> dict[str, list[int]]:
+        return {"input_ids": [ord(letter) for letter in text]}
+
+
+def test_a_text_may_hold_every_character_that_json_allows(data: Path) -> None:
+    answers = ["one\u2028two", "one\x85two", "one\ntwo"]
+    lines = [json.dumps({"prompt": "say", "completion": answer}, ensure_ascii=False) for answer in answers]
+    data.write_text("\r\n".join(lines) + "\r\n", encoding="utf-8", newline="")
+    given = finetune.arguments(argv(options(Path("model"), data)))
+    assert [example.answer for example in read(given, Letters()).train] == answers
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

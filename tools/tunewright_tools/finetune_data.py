@@ -72,7 +72,8 @@ def read(given: Any, tokenizer: Any) -> Examples:
 
 def _pairs(path: str) -> list[tuple[str, str]]:
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        # Not splitlines: within a JSON text may stand what it takes for a line's end, such as U+2028 or a next line.
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise TrainingError(f"{path} cannot be read: {error}; it is JSONL, {FORM}") from None
     found = []
