@@ -167,6 +167,8 @@ def test_a_periodic_embedding_is_that_of_each_column_alone() -> None:
         ("x,y\n1,2\n3\n", [], "row 3 of t.csv does not have 2 cells"),
         ("x,y\n1,2\n", ["--target=z"], "needs rows, each column once, the target 'z'"),
         ("x,y\n1,\n2,3\n", [], "the target of line 2 of t.csv is empty"),
+        ("x,y\n1,0.5\n2,NaN\n3,1.5\n", [], "the target of line 3 of t.csv is 'NaN', no number as the others are"),
+        ("x,y\n1,0\n2,1\n3,nan\n", [], "the target of line 4 of t.csv is 'nan'"),
         ("x,y\n1,a\n2,a\n", [], "is 'a' in all rows"),
         ("x,y\n1,a\n2,b\n", ["--task=regression"], "is not of numbers; take --task classification"),
         ("x,y\n1,a\n2,b\n", ["--categorical=q"], "--categorical names 'q', which is no column; columns: x"),

@@ -153,6 +153,11 @@ def _target(cells: list[str], task: str, data: str) -> tuple["Array", tuple[str,
     whole = numbers is not None and bool((numbers == numbers.round()).all()) and len(names) <= MOST_CLASSES
     if task == "regression" or (task == "auto" and numbers is not None and not whole):
         assert numbers is not None
+        if missing := [row for row, number in enumerate(numbers.tolist()) if math.isnan(number)]:
+            raise TrainingError(
+                f"the target of line {missing[0] + 2} of {data} is {cells[missing[0]]!r}, no number as the others are; "
+                "take the row out or fill it in"
+            )
         return numbers, None
     if len(names) < 2:
         raise TrainingError(f"the target of {data} is {names[0]!r} in all rows; there is nothing to learn")
