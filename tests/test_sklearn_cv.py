@@ -134,6 +134,16 @@ def test_finished_folds_are_not_run_again(tmp_path: Path, capsys: pytest.Capture
     assert "is of other options or data" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", ["", '{"identity": "1234", "sco', "[1]", "\0\0"])
+def test_a_damaged_checkpoint_is_said_to_be_one(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folds.json").write_text(content)
+    with pytest.raises(SystemExit, match="2"):
+        sklearn_cv.main([KNN, "--data=wine", f"--checkpoint={tmp_path / 'folds.json'}"])
+    assert "folds.json cannot be read" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [

@@ -216,7 +216,7 @@ class Folds:
     """Scores of the folds that are done, kept in a file where there is one.
 
     Raises:
-        InputError: the file is another run's.
+        InputError: the file is another run's, or cannot be read.
     """
 
     path: Path | None
@@ -225,10 +225,16 @@ class Folds:
     def __post_init__(self) -> None:
         self.scores: list[dict[str, float]] = []
         if self.path is not None and self.path.exists():
-            kept = json.loads(self.path.read_text())
-            if kept["identity"] != self.identity:
+            try:
+                kept = json.loads(self.path.read_text())
+                identity, self.scores = kept["identity"], kept["scores"]
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"the checkpoint {self.path} cannot be read ({type(error).__name__}: {error}); delete it, or name "
+                    "another file"
+                ) from None
+            if identity != self.identity:
                 raise InputError(f"the checkpoint {self.path} is of other options or data; name another file")
-            self.scores = kept["scores"]
 
     def add(self, scores: dict[str, float]) -> None:
         """Append a fold's; they are on disk when this returns."""
