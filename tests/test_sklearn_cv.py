@@ -185,6 +185,12 @@ def test_tables_that_cannot_be_used(table: str, said: str, tmp_path: Path) -> No
         sklearn_cv.read_data(str(path), "y")
 
 
+def test_a_table_of_a_spreadsheet_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("y,a\n1,2\n0,3\n", encoding="utf-8-sig")
+    features, targets = sklearn_cv.read_data(str(tmp_path / "t.csv"), "y")
+    assert (features.tolist(), targets.tolist()) == ([[2.0], [3.0]], [1.0, 0.0])
+
+
 def test_nothing_pickled_is_loaded(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", X=np.array([{}], dtype=object), y=np.zeros(1))
     with pytest.raises(sklearn_cv.InputError, match="allow_pickle=False"):

@@ -189,7 +189,7 @@ def _read_csv(path: str, target: str | None) -> tuple["Array", "Array"]:
 
     import numpy as np
 
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         names, *rows = list(csv.reader(file))
     target = names[-1] if target is None else target
     if target not in names:
