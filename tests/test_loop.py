@@ -284,6 +284,28 @@ def test_what_other_workers_had_begun_runs_again_with_a_crashed_trial_0(tmp_path
     assert [(x.number, x.attempt, x.status) for x in trials] == [(0, 2, "done"), (1, 2, "done"), (2, 1, "done")]
 
 
+def test_a_run_whose_folder_cannot_be_made_runs_in_the_next_session(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "runs" / card().name / "00000-1"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
+    began = time.monotonic()
+    with pytest.raises(CardError, match=r"folder .*00000-1 of the runs cannot be made: File exists"):
+        tuner(tmp_path).run(objective, trials=2)
+    assert time.monotonic() - began < 10  # nothing runs that it could wait for
+    in_the_way.unlink()
+    assert [x.status for x in tuner(tmp_path).run(objective, trials=2).trials] == ["done", "done"]
+
+
+def test_closing_at_the_start_of_a_trial_cancels_it(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    events = t.events(lambda c, ctx: next(i for i in range(9999) if time.sleep(0.01) or ctx.report(i, loss=1.0)))
+    assert isinstance(next(events), Started)
+    began = time.monotonic()
+    events.close()
+    assert time.monotonic() - began < 10
+    assert [x.status for x in t.study.trials()] == ["cancelled"]
+
+
 class AtOnce:
     """Three workers that say of all their jobs at the same time that they have ended: trial 0 by a crash."""
 

@@ -37,15 +37,15 @@ def made_folder(path: Path) -> Path:
     """The folder with its full path, made where it is not there.
 
     Raises:
-        CardError: it cannot be made: a file is in the way, or nothing may be written there.
+        CardError: it cannot be made: a file is in the way, the disk is full, or nothing may be written there.
     """
-    folder = path.resolve()
     try:
+        folder = path.resolve()
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise CardError(
-            f"the folder {folder} of the runs cannot be made: {e.strerror}",
-            "name one that may be written: --folder FOLDER, or Tuner(folder=...)",
+            f"the folder {path} of the runs cannot be made: {e.strerror or e}",
+            "make room and see that you may write there, or name another: --folder FOLDER, or Tuner(folder=...)",
         ) from None
     return folder
 

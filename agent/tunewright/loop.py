@@ -35,7 +35,7 @@ from tunewright.telling import outcome_of, point_of
 from tunewright.toolbox import open_tool
 from tunewright.trial import Trial
 from tunewright.view import NothingLeft
-from tunewright_tools.base import Config, Outcome, Status, Telemetry, Tool
+from tunewright_tools.base import Config, Job, Outcome, Status, Telemetry, Tool
 from tunewright_tools.contract import Curve
 
 _ASKED = StopReason("cancelled", "the run was asked to end")
@@ -140,11 +140,11 @@ class Tuner:
         try:
             while True:
                 while len(running) < self.workers and (trial := self._next(executor.now(), wait=not running)):
-                    running[trial.number] = trial
-                    yield Started(trial)
+                    job = self._job(trial)
                     self._early.learn(self.study.trials())
-                    job = job_of(trial, self.card, self.folder)
+                    running[trial.number] = trial
                     executor.submit(job, partial(self._early.stop, trial.number, trial.config))
+                    yield Started(trial)
                     self._ask_ahead(trial.number + 1, executor.now(), prepare=len(running) == self.workers)
                     yield from self._silence()
                 if not running and self.stopped is not None:
@@ -211,6 +211,14 @@ class Tuner:
         except ReplyPending:
             self._reply_pending = True  # what runs is looked after meanwhile: its results, its lease
         return None
+
+    def _job(self, trial: Trial) -> Job:
+        """The trial as a job; where its folder cannot be made it is in line again."""
+        try:
+            return job_of(trial, self.card, self.folder)
+        except CardError as e:
+            self._told_at_the_end(trial, Outcome("cancelled", detail=e.message))
+            raise
 
     def _ask_ahead(self, number: int, now: float, *, prepare: bool = False) -> None:
         """Let the model think of trial `number` while others run, unless the study ends before it."""
