@@ -1,12 +1,15 @@
 """A study at the begin of a session."""
 
+import subprocess
 from pathlib import Path
 
 from record_worker import die
 from toy import card, config
 
+from tunewright import Tuner
 from tunewright.opening import opened
 from tunewright.study import Study
+from tunewright_tools.process import remember
 
 
 def test_earlier_trials_are_taken_in_once(tmp_path: Path) -> None:
@@ -29,3 +32,21 @@ def test_a_trial_of_a_dead_session_is_lost_and_waits_to_run_again(url: str, stud
     assert [t.number for t in found.lost] == [0]
     assert [(e.number, e.attempt) for e in found.study.queue()] == [(0, 2)]
     found.study.close()
+
+
+def test_what_a_dead_session_left_running_ends_also_where_another_one_closed_its_trial(
+    url: str, study: Study, tmp_path: Path
+) -> None:
+    die("die_running", url, 0)
+    folder = tmp_path / "runs" / "toy" / "00000-1"
+    folder.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as orphan:
+        try:
+            remember(folder, orphan.pid)
+            opened(study.card, url, seed=None, branch=False).study.close()  # and no trial ran
+            tuner = Tuner(study.card, None, storage=url, folder=tmp_path / "runs")
+            tuner.run(lambda c: 1.0, trials=1)
+            assert orphan.poll() is not None
+        finally:
+            orphan.kill()
+    assert [(t.number, t.attempt, t.status) for t in tuner.study.trials()] == [(0, 2, "done")]

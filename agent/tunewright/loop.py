@@ -183,8 +183,9 @@ class Tuner:
 
     def _resuming(self) -> Iterator[Event]:
         finished = sum(not t.running for t in self.study.trials())
+        # All that were ever lost: who closed them may have ended before this line, or run no trials at all.
+        reap_jobs((t for t in self.study.attempts() if t.status == "lost"), self.card, self.folder)
         if finished or self._lost:
-            reap_jobs(self._lost, self.card, self.folder)
             yield Resumed(finished, tuple(t.number for t in self._lost))
 
     def _next(self, now: float, *, wait: bool) -> Trial | None:
