@@ -338,6 +338,29 @@ def test_what_has_ended_when_the_study_stops_is_on_record(tmp_path: Path) -> Non
     assert [x.status for x in tuner(tmp_path).study.trials()] == ["crashed", "done", "done"]
 
 
+def test_every_job_comes_to_its_end_where_the_record_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = []
+
+    def slow(c: dict[str, Any], ctx: Any) -> float:
+        while not ctx.report(0, loss=1.0):
+            time.sleep(0.01)
+        time.sleep(0.2 * ctx.number)
+        ended.append(ctx.number)
+        return 1.0
+
+    t = tuner(tmp_path, workers=3)
+    events = t.events(slow)
+    assert [next(e.trial.number for e in events if isinstance(e, Started)) for _ in range(3)] == [0, 1, 2]
+
+    def full(*_: Any) -> None:
+        raise StudyError("the disk is full", "free some space")
+
+    monkeypatch.setattr(t.study, "finish", full)
+    with pytest.raises(StudyError, match="the disk is full"):
+        events.close()
+    assert ended == [0, 1, 2]
+
+
 def test_several_objectives_and_constraints_fit_the_record(tmp_path: Path) -> None:
     metrics = [{"name": "loss", "direction": "minimize"}, {"name": "speed", "direction": "maximize"}]
     t = tuner(tmp_path, metrics=metrics, metric=None, direction=None, constraints=["memory <= 400"])

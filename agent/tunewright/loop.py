@@ -246,12 +246,22 @@ class Tuner:
 
     def _wind_down(self, executor: Executor, running: dict[int, Trial], news: Iterable[Report]) -> None:
         """Cancel what still runs and put that on record, with what had ended already by the news not yet told of."""
+        failed: list[StudyError] = []
+
+        def told(trial: Trial, outcome: Outcome) -> None:
+            try:
+                self._told_at_the_end(trial, outcome)
+            except StudyError as e:  # the other jobs must come to their end all the same
+                failed.append(e)
+
         for report in chain(news, wind_down(executor, running)):
             if report.outcome is not None and report.job.number in running:
-                self._told_at_the_end(running.pop(report.job.number), report.outcome)
+                told(running.pop(report.job.number), report.outcome)
         for trial in running.values():
-            self._told_at_the_end(trial, Outcome("cancelled", detail="the run did not end in time"))
+            told(trial, Outcome("cancelled", detail="the run did not end in time"))
         executor.close()
+        if failed:
+            raise failed[0]
 
     def _told_at_the_end(self, trial: Trial, outcome: Outcome) -> None:
         """Record a cancelled trial and put it in line again, so that the next session goes on with it."""
