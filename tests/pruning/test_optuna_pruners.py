@@ -124,3 +124,18 @@ def test_options_that_optuna_refuses_are_the_persons_to_mend() -> None:
     assert "optuna.pruners.MedianPruner" in error.value.hint
     with pytest.raises(CardError, match="percentile"):
         OptunaPruner("percentile", "loss", "minimize", "toy", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("successive_halving", {"reduction_factor": 2.5}),
+        ("hyperband", {"min_resource": 1, "max_resource": 0}),
+        ("patient", {"patience": 2, "wrapped_pruner": "median"}),
+    ],
+)
+def test_options_that_optuna_would_only_trip_over_during_a_run_are_refused_before_it(
+    name: str, options: dict[str, Any]
+) -> None:
+    with pytest.raises(CardError, match=f"the pruner {name} refuses"):
+        made(name, **options)

@@ -12,7 +12,8 @@ from tunewright.pruning.base import Run
 from tunewright_tools.base import Point
 
 if TYPE_CHECKING:
-    from optuna import Trial
+    from optuna import Study, Trial
+    from optuna.pruners import BasePruner
 
 
 class OptunaPruner:
@@ -32,16 +33,15 @@ class OptunaPruner:
     def __init__(
         self, name: str, metric: str, direction: Direction, study_name: str, options: Mapping[str, Any]
     ) -> None:
-        import optuna
-
         given = dict(options)
         if name == "patient":  # it wraps another pruner; alone it watches for a standstill
             given.setdefault("wrapped_pruner", None)
         try:
-            with warnings.catch_warnings():  # some of them are "experimental": their options may change with Optuna
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                pruner = getattr(optuna.pruners, OPTUNA[name])(**given)
-        except (TypeError, ValueError) as e:
+            if given.get("wrapped_pruner") is not None:
+                raise TypeError("wrapped_pruner is an object of Python's, which a card cannot name")
+            _rehearse(_made(name, given))
+            pruner = _made(name, given)
+        except (TypeError, ValueError, ArithmeticError) as e:
             raise CardError(
                 f"the pruner {name} refuses {dict(options)!r}: {e}",
                 f"see optuna.pruners.{OPTUNA[name]} for its options",
@@ -50,14 +50,7 @@ class OptunaPruner:
         self._name = name
         self._lock = threading.Lock()
         self._mirrored: list[Trial] = []
-        level = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        try:
-            self._study = optuna.create_study(
-                study_name=study_name, direction=direction, pruner=pruner, sampler=optuna.samplers.RandomSampler(seed=0)
-            )
-        finally:
-            optuna.logging.set_verbosity(level)
+        self._study = _study(pruner, study_name, direction)
 
     def stop(self, number: int, config: dict[str, Any], point: Point) -> str | None:
         """Why the run should stop now; None to let it go on, and at points between whole steps."""
@@ -97,3 +90,37 @@ class OptunaPruner:
                 self._study.tell(mirror, state=TrialState.PRUNED)
             else:
                 self._study.tell(mirror, run.final)
+
+
+def _made(name: str, options: Mapping[str, Any]) -> "BasePruner":
+    import optuna
+
+    with warnings.catch_warnings():  # some of them are "experimental": their options may change with Optuna
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        made: BasePruner = getattr(optuna.pruners, OPTUNA[name])(**options)
+    return made
+
+
+def _study(pruner: "BasePruner", name: str, direction: Direction) -> "Study":
+    """A study in memory; its values come from us, its sampler is never asked."""
+    import optuna
+
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return optuna.create_study(
+            study_name=name, direction=direction, pruner=pruner, sampler=optuna.samplers.RandomSampler(seed=0)
+        )
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+def _rehearse(pruner: "BasePruner") -> None:
+    """Let a pruner judge a few made-up runs: of some options Optuna says only then that it cannot work with them."""
+    study = _study(pruner, "rehearsal", "minimize")
+    for number in range(8):
+        trial = study.ask()
+        for step in range(1, 10):
+            trial.report(float(number), step)
+            trial.should_prune()
+        study.tell(trial, float(number))
