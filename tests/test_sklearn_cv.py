@@ -119,6 +119,19 @@ def test_as_a_tool_each_fold_is_a_point_and_the_seed_is_the_jobs(tmp_path: Path)
     assert 0 < outcome.metrics["telemetry.peak_gb"] < 1
 
 
+def test_missing_cells_that_the_estimator_does_not_take_are_no_divergence(tmp_path: Path) -> None:
+    rows = [f"{i},{i % 7 if i % 3 else ''},{i % 2}" for i in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows]))
+    fixed = {"estimator": "sklearn.neighbors.KNeighborsClassifier", "data": str(tmp_path / "t.csv"), "folds": 3}
+    tool = CommandTool(trainer("sklearn_cv").argv(["n_neighbors"], fixed), [("accuracy", "maximize")])
+    outcome = tool.run(Job(0, 0, {"n_neighbors": 5}, 7, tmp_path, limits=Limits(60)), lambda _: False)
+    assert (outcome.status, outcome.fault) == ("crashed", "config")  # another estimator may take them
+    assert "the data has missing cells, and KNeighborsClassifier takes none" in outcome.detail
+    trees = fixed | {"estimator": "sklearn.ensemble.HistGradientBoostingClassifier"}
+    tool = CommandTool(trainer("sklearn_cv").argv(["max_iter"], trees), [("accuracy", "maximize")])
+    assert tool.run(Job(0, 0, {"max_iter": 3}, 7, tmp_path, limits=Limits(60)), lambda _: False).status == "done"
+
+
 def test_finished_folds_are_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = f"--checkpoint={tmp_path / 'folds.json'}"
     whole = say(capsys, KNN, "--data=wine", kept)

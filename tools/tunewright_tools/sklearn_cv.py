@@ -253,7 +253,7 @@ def run(given: argparse.Namespace) -> None:
         InputError: something on the command line cannot be used.
     """
     import numpy as np
-    from sklearn.base import clone, is_classifier
+    from sklearn.base import is_classifier
     from sklearn.metrics import get_scorer
     from sklearn.model_selection import KFold, StratifiedKFold
 
@@ -277,7 +277,7 @@ def run(given: argparse.Namespace) -> None:
     for number, (train, test) in enumerate(inner.split(features[inside], targets[inside]), 1):
         if number > len(folds.scores):
             began = time.monotonic()
-            fitted = clone(model).fit(features[inside[train]], targets[inside[train]])
+            fitted = _fitted(model, features[inside[train]], targets[inside[train]])
             samples = len(train) / (time.monotonic() - began)
             held = inside[test]
             folds.add({name: float(scorer(fitted, features[held], targets[held])) for name, scorer in scorers.items()})
@@ -287,12 +287,34 @@ def run(given: argparse.Namespace) -> None:
         said = [f"{name}={_digits(mean)} {name}_fold={_digits(own)}" for name, mean, own in means]
         print(f"step={number}", *said, flush=True)
     if outside is not None:
-        fitted = clone(model).fit(features[inside], targets[inside])
+        fitted = _fitted(model, features[inside], targets[inside])
         for name, scorer in scorers.items():
             print(f"outer_{name}: {_digits(scorer(fitted, features[outside], targets[outside]))}")
     for name in scorers:
         scores = [fold[name] for fold in folds.scores]
         print(f"{name}: {_digits(np.mean(scores))}\n{name}_std: {_digits(np.std(scores, ddof=1))}", flush=True)
+
+
+def _fitted(model: Any, features: "Array", targets: "Array") -> Any:
+    """A copy of the estimator, fitted.
+
+    Raises:
+        ValueError: it takes no missing cells, and there are some. scikit-learn's own words for that, an input that
+            contains NaN, read as if the training had diverged.
+    """
+    import numpy as np
+    from sklearn.base import clone
+
+    try:
+        return clone(model).fit(features, targets)
+    except ValueError as error:
+        if "NaN" not in str(error) or not np.isnan(features).any():
+            raise
+        last = model.steps[-1][1] if hasattr(model, "steps") else model
+        raise ValueError(
+            f"the data has missing cells, and {type(last).__name__} takes none: fill them in, or begin the pipeline "
+            "with sklearn.impute.SimpleImputer"
+        ) from None
 
 
 def _digits(score: Any) -> str:
