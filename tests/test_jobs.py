@@ -10,7 +10,7 @@ from toy import card, config
 from tunewright import Tuner
 from tunewright.errors import CardError
 from tunewright.executors.local import LocalExecutor
-from tunewright.jobs import job_of, wind_down
+from tunewright.jobs import Running, job_of
 from tunewright.toolbox import open_tool
 from tunewright.trial import Trial
 
@@ -41,17 +41,30 @@ def test_winding_down_cancels_what_runs_and_gives_its_outcome(tmp_path: Path) ->
                 break
         return 1.0
 
-    executor = LocalExecutor(open_tool(card(), slow), 2)
-    running = {0, 1}
-    for number in running:
-        executor.submit(job_of(Trial(number, config(0.01), "user", seed=0), card(), tmp_path))
+    running: Running[int] = Running(LocalExecutor(open_tool(card(), slow), 2))
+    for number in (0, 1):
+        running.submit(job_of(Trial(number, config(0.01), "user", seed=0), card(), tmp_path), number)
     seen: set[int] = set()
-    while seen < running:
-        seen |= {report.job.number for report in executor.wait(1)}
-    ended = {}
-    for report in wind_down(executor, running):
-        assert report.outcome is not None
-        running.remove(report.job.number)
-        ended[report.job.number] = report.outcome.status
-    executor.close()
-    assert ended == {0: "cancelled", 1: "cancelled"}
+    while len(seen) < 2:
+        seen |= {number for number, _ in running.news(1)}
+    assert {number: outcome.status for number, outcome in running.wind_down()} == {0: "cancelled", 1: "cancelled"}
+    assert len(running) == 0
+
+
+def test_what_ended_at_the_same_time_is_told_of_at_the_end(tmp_path: Path) -> None:
+    running: Running[int] = Running(LocalExecutor(open_tool(card(), lambda given: 1.0), 2))
+    for number in (0, 1):
+        running.submit(job_of(Trial(number, config(0.01), "user", seed=0), card(), tmp_path), number)
+    time.sleep(0.5)
+    first = next(number for number, report in running.news(5) if report.outcome is not None)
+    ended = [(number, outcome.status) for number, outcome in running.wind_down()]
+    assert ended == [(1 - first, "done")]
+
+
+def test_what_does_not_end_in_time_counts_as_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunewright.jobs._WIND_DOWN_S", 0.2)
+    asleep = LocalExecutor(open_tool(card(), lambda given: time.sleep(2) or 1.0), 1)
+    running: Running[str] = Running(asleep)
+    running.submit(job_of(Trial(0, config(0.01), "user", seed=0), card(), tmp_path), "it")
+    ((what, outcome),) = running.wind_down()
+    assert (what, outcome.status, outcome.detail) == ("it", "cancelled", "the run did not end in time")

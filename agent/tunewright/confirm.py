@@ -1,17 +1,15 @@
 """Run the final evaluation: the best few configurations and the default again, on seeds that no trial has had."""
 
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 from tunewright.confirmation import arms_of, key, on_record
 from tunewright.errors import CardError, StudyError, ToolError
 from tunewright.events import Reran
-from tunewright.executors.base import Executor, Report
-from tunewright.jobs import HEARTBEAT_S, TICK_S, made_folder, wind_down
+from tunewright.executors.base import Executor
+from tunewright.jobs import HEARTBEAT_S, TICK_S, Running, made_folder
 from tunewright.lease import Lease
 from tunewright.seeds import final_seed
 from tunewright.study import Study
@@ -58,25 +56,23 @@ def confirming(study: Study, executor: Executor, folder: Path, k: int, top: int)
         for label, trial in arms
         if i not in known.get(label, {})
     ]
-    running: dict[Path, _Run] = {}
-    news: deque[Report] = deque()
+    running: Running[_Run] = Running(executor)
     renewed = time.monotonic()
     try:
         while todo or running:
             while todo and len(running) < executor.workers:
                 job = _job(study, folder, todo[0])
-                running[job.dir] = todo.pop(0)
-                executor.submit(job)
-            news.extend(executor.wait(TICK_S))
-            while news:
-                report = news.popleft()
-                if report.outcome is not None and (one := running.pop(report.job.dir, None)):
+                running.submit(job, todo.pop(0))
+            for one, report in running.news(TICK_S):
+                if report.outcome is not None:
                     yield _kept(study, one, report.outcome)
             if time.monotonic() - renewed > HEARTBEAT_S:
                 renewed = time.monotonic()
                 study.set(_LEASE, Lease.mine().to_json())
     finally:
-        _wind_down(study, executor, running, news)
+        for one, outcome in running.wind_down():
+            if outcome.metrics:  # it ended meanwhile
+                _kept(study, one, outcome)
         study.set(_LEASE, None)
 
 
@@ -104,11 +100,3 @@ def _kept(study: Study, run: _Run, outcome: Outcome) -> Reran:
     outcome = clean_outcome(replace(outcome, curve=()))
     study.set(key(run.label, run.index), {"seed": run.seed, "config": run.config, "outcome": outcome_to_json(outcome)})
     return Reran(run.label, run.index, run.seed, outcome.status, outcome.metrics)
-
-
-def _wind_down(study: Study, executor: Executor, running: dict[Path, _Run], news: Iterable[Report]) -> None:
-    """Cancel what runs; what ended meanwhile with a result is kept, by the news not yet told of too."""
-    for report in chain(news, wind_down(executor, running)):
-        if report.outcome is not None and (one := running.pop(report.job.dir, None)) and report.outcome.metrics:
-            _kept(study, one, report.outcome)
-    executor.close()

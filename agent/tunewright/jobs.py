@@ -1,15 +1,17 @@
-"""Trials as jobs of an executor, each in a folder of its own; how those that still run at the end are wound down."""
+"""Trials as jobs of an executor, each in a folder of its own; the news of those that run, and their end."""
 
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from tunewright.card import TaskCard
 from tunewright.errors import CardError
-from tunewright.executors.base import Executor, Report
+from tunewright.executors.base import Executor, Report, Stop
 from tunewright.toolbox import limits
 from tunewright.trial import Trial
-from tunewright_tools.base import Job
+from tunewright_tools.base import Job, Outcome
 
 TICK_S = 0.5
 """How long one look for news of the jobs takes at most."""
@@ -18,6 +20,8 @@ REPLY_TICK_S = 0.1
 HEARTBEAT_S = 60.0
 """Between two renewals of the leases of what runs."""
 _WIND_DOWN_S = 15.0
+
+T = TypeVar("T")
 
 
 def job_of(trial: Trial, card: TaskCard, runs: Path) -> Job:
@@ -62,15 +66,55 @@ def _folder(trial: Trial, card: TaskCard, runs: Path) -> Path:
     return runs / card.name / f"{trial.number:05d}-{trial.attempt}"
 
 
-def wind_down(executor: Executor, running: Sized) -> Iterator[Report]:
-    """Cancel all jobs, and their outcomes as they come: until none of `running` is left, or 15 s have passed.
+class Running(Generic[T]):
+    """Jobs that run, each for something that is on record as running: their news, and their end.
 
-    Args:
-        running: the jobs that the caller still waits for; it takes each out as its outcome comes.
+    News that came with other news is kept until it is asked for, so that what has ended is told of also where the first
+    of it ends the study.
     """
-    if not running:
-        return
-    executor.cancel()
-    deadline = time.monotonic() + _WIND_DOWN_S
-    while running and time.monotonic() < deadline:
-        yield from (report for report in executor.wait(TICK_S) if report.outcome is not None)
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._items: dict[Path, T] = {}
+        self._news: deque[Report] = deque()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def items(self) -> list[T]:
+        """What the jobs run for."""
+        return list(self._items.values())
+
+    def submit(self, job: Job, item: T, stop: Stop | None = None) -> None:
+        """Start a job; see `Executor.submit`."""
+        self._items[job.dir] = item
+        self._executor.submit(job, stop)
+
+    def news(self, seconds: float) -> Iterator[tuple[T, Report]]:
+        """News of the jobs in the order in which it came; nothing when none came within `seconds`."""
+        self._news.extend(self._executor.wait(seconds))
+        while self._news:
+            report = self._news.popleft()
+            if report.job.dir in self._items:
+                yield self._of(report), report
+
+    def wind_down(self) -> Iterator[tuple[T, Outcome]]:
+        """Cancel all jobs, and every outcome as it comes; what has none after 15 s counts as cancelled."""
+        try:
+            if self._items:
+                self._executor.cancel()
+            deadline = time.monotonic() + _WIND_DOWN_S
+            while self._items and (self._news or time.monotonic() < deadline):
+                if not self._news:
+                    self._news.extend(self._executor.wait(TICK_S))
+                    continue
+                report = self._news.popleft()
+                if report.outcome is not None and report.job.dir in self._items:
+                    yield self._of(report), report.outcome
+            while self._items:
+                yield self._items.popitem()[1], Outcome("cancelled", detail="the run did not end in time")
+        finally:
+            self._executor.close()
+
+    def _of(self, report: Report) -> T:
+        return self._items[report.job.dir] if report.outcome is None else self._items.pop(report.job.dir)

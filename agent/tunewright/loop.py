@@ -3,11 +3,9 @@
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -17,10 +15,10 @@ from tunewright.confirm import confirming
 from tunewright.confirmation import Confirmation, confirmation
 from tunewright.errors import CardError, StudyError
 from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped
-from tunewright.executors.base import Executor, Report
+from tunewright.executors.base import Executor
 from tunewright.executors.local import LocalExecutor
 from tunewright.health import check_healthy
-from tunewright.jobs import HEARTBEAT_S, REPLY_TICK_S, TICK_S, job_of, made_folder, reap_jobs, wind_down
+from tunewright.jobs import HEARTBEAT_S, REPLY_TICK_S, TICK_S, Running, job_of, made_folder, reap_jobs
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
 from tunewright.next_trial import NextTrial
@@ -133,39 +131,35 @@ class Tuner:
         self.planner.limit = trials
         executor = self._opened_executor(objective)
         self._early = EarlyStop(self.card)  # told anew from the record, as in a session that goes on
-        running: dict[int, Trial] = {}
+        running: Running[Trial] = Running(executor)
         made_folder(self.folder / self.card.name)  # before a trial is on record that could not run there
-        news: deque[Report] = deque()
         yield from self._resuming()
         try:
             while True:
                 while len(running) < self.workers and (trial := self._next(executor.now(), wait=not running)):
                     job = self._job(trial)
                     self._early.learn(self.study.trials())
-                    running[trial.number] = trial
-                    executor.submit(job, partial(self._early.stop, trial.number, trial.config))
+                    running.submit(job, trial, partial(self._early.stop, trial.number, trial.config))
                     yield Started(trial)
                     self._ask_ahead(trial.number + 1, executor.now(), prepare=len(running) == self.workers)
                     yield from self._silence()
                 if not running and self.stopped is not None:
                     break
                 preload(executor, trials if trials is not None else self.card.budget.trials)
-                news.extend(executor.wait(REPLY_TICK_S if self._reply_pending else TICK_S))
-                while news:
-                    report = news.popleft()
+                for trial, report in running.news(REPLY_TICK_S if self._reply_pending else TICK_S):
                     if report.point is not None:
-                        yield Progress(report.job.number, report.point)
+                        yield Progress(trial.number, report.point)
                     if report.outcome is not None:
-                        trial = self.tell(running.pop(report.job.number), report.outcome)  # on disk before we go on
+                        trial = self.tell(trial, report.outcome)  # on disk before we go on
                         yield Finished(trial, self._is_best(trial))
                         check_healthy(self.study.trials(), trial)
-                self._renew(running, executor.now())
+                self._renew(running.items(), executor.now())
                 if self._asked_to_end == "now":
                     self.stopped = _ASKED
                     break
             yield Stopped(self.stopped.text, self.stopped.kind)
         finally:
-            self._wind_down(executor, running, news)
+            self._wind_down(running)
 
     def finish(self, *, now: bool = False) -> None:
         """Let `events` end: start no further trial and, with `now`, cancel those that run. From any thread, for good.
@@ -235,31 +229,23 @@ class Tuner:
             self._silence_told = True
             yield Silenced(reason)
 
-    def _renew(self, running: Mapping[int, Trial], now: float) -> None:
+    def _renew(self, running: list[Trial], now: float) -> None:
         if running and now - self._renewed > HEARTBEAT_S:
             self._renewed = now
-            self.study.renew(list(running.values()))
+            self.study.renew(running)
 
     def _is_best(self, trial: Trial) -> bool:
         best = self.study.best()
         return best is not None and best.number == trial.number
 
-    def _wind_down(self, executor: Executor, running: dict[int, Trial], news: Iterable[Report]) -> None:
-        """Cancel what still runs and put that on record, with what had ended already by the news not yet told of."""
+    def _wind_down(self, running: Running[Trial]) -> None:
+        """Cancel what still runs and put that on record; nothing that has finished is touched."""
         failed: list[StudyError] = []
-
-        def told(trial: Trial, outcome: Outcome) -> None:
+        for trial, outcome in running.wind_down():
             try:
                 self._told_at_the_end(trial, outcome)
             except StudyError as e:  # the other jobs must come to their end all the same
                 failed.append(e)
-
-        for report in chain(news, wind_down(executor, running)):
-            if report.outcome is not None and report.job.number in running:
-                told(running.pop(report.job.number), report.outcome)
-        for trial in running.values():
-            told(trial, Outcome("cancelled", detail="the run did not end in time"))
-        executor.close()
         if failed:
             raise failed[0]
 
