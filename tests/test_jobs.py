@@ -22,6 +22,13 @@ def test_a_job_has_its_own_folder_and_the_cards_limits(tmp_path: Path) -> None:
     assert (job.number, job.attempt, job.config, job.seed, job.limits.seconds) == (7, 2, config(0.01), 5, 60)
 
 
+def test_attempts_at_a_trial_share_a_checkpoint_unless_the_run_itself_is_measured(tmp_path: Path) -> None:
+    first, second = (job_of(Trial(7, config(0.01), "user", attempt=n, seed=5), card(), tmp_path) for n in (1, 2))
+    assert first.checkpoint == second.checkpoint == tmp_path / "toy" / "00007.checkpoint"
+    measured = card(constraints=["telemetry.seconds <= 60"])
+    assert job_of(Trial(7, config(0.01), "user", seed=5), measured, tmp_path).checkpoint is None
+
+
 def test_a_folder_that_cannot_be_made_is_told_before_a_trial_is_on_record(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file is in the way")
     with pytest.raises(CardError, match=r"runs.* cannot be made: Not a directory") as told:

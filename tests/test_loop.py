@@ -296,6 +296,38 @@ def test_a_run_whose_folder_cannot_be_made_runs_in_the_next_session(tmp_path: Pa
     assert [x.status for x in tuner(tmp_path).run(objective, trials=2).trials] == ["done", "done"]
 
 
+def test_a_cancelled_trial_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    """A program that keeps its step in a file: cut short after three, its next attempt begins with the fourth."""
+    program = tmp_path / "train.py"
+    program.write_text(
+        "import os, pathlib, time\n"
+        "kept = pathlib.Path(os.environ['TUNEWRIGHT_CHECKPOINT'])\n"
+        "begun = int(kept.read_text()) if kept.exists() else 0\n"
+        "for step in range(begun + 1, 7):\n"
+        "    print(f'step={step} loss={1 / step}', flush=True)\n"
+        "    kept.write_text(str(step))\n"
+        "    time.sleep(0.05 if begun else 0.5)\n"
+        "print('begun:', begun)\n"
+    )
+    shown = {"command": ["{python}", str(program)]}
+
+    def opened() -> Tuner:
+        return Tuner(card(tool=shown), None, storage=f"sqlite:///{tmp_path}/s.db", folder=tmp_path / "runs")
+
+    events = opened().events(trials=1)
+    for event in events:
+        if isinstance(event, Progress) and event.point.step == 3:
+            break
+    events.close()
+    kept = tmp_path / "runs" / card().name / "00000.checkpoint"
+    assert int(kept.read_text()) >= 3
+    (trial,) = opened().run(trials=1).trials
+    assert (trial.status, trial.attempt) == ("done", 2)
+    assert trial.outcome is not None
+    assert trial.outcome.curve[0].step >= 4
+    assert not kept.exists()
+
+
 def test_closing_at_the_start_of_a_trial_cancels_it(tmp_path: Path) -> None:
     t = tuner(tmp_path)
     events = t.events(lambda c, ctx: next(i for i in range(9999) if time.sleep(0.01) or ctx.report(i, loss=1.0)))

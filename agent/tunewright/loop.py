@@ -18,7 +18,7 @@ from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silence
 from tunewright.executors.base import Executor
 from tunewright.executors.local import LocalExecutor
 from tunewright.health import check_healthy
-from tunewright.jobs import HEARTBEAT_S, REPLY_TICK_S, TICK_S, Running, job_of, made_folder, reap_jobs
+from tunewright.jobs import HEARTBEAT_S, REPLY_TICK_S, TICK_S, Running, drop_checkpoint, job_of, made_folder, reap_jobs
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
 from tunewright.next_trial import NextTrial
@@ -150,7 +150,7 @@ class Tuner:
                     if report.point is not None:
                         yield Progress(trial.number, report.point)
                     if report.outcome is not None:
-                        trial = self.tell(trial, report.outcome)  # on disk before we go on
+                        trial = self._ended(trial, report.outcome)  # on disk before we go on
                         yield Finished(trial, self._is_best(trial))
                         check_healthy(self.study.trials(), trial)
                 self._renew(running.items(), executor.now())
@@ -251,9 +251,15 @@ class Tuner:
 
     def _told_at_the_end(self, trial: Trial, outcome: Outcome) -> None:
         """Record a cancelled trial and put it in line again, so that the next session goes on with it."""
-        told = self.tell(trial, outcome)
+        told = self._ended(trial, outcome)
         if told.status == "cancelled":
             self.study.requeue(told)
+
+    def _ended(self, trial: Trial, outcome: Outcome) -> Trial:
+        told = self.tell(trial, outcome)
+        if told.status != "cancelled":  # its next attempt goes on from there
+            drop_checkpoint(told, self.card, self.folder)
+        return told
 
     # -- ask and tell --------------------------------------------------------------------------------------------
 

@@ -167,5 +167,8 @@ def test_a_long_command_is_shown_whole_before_it_is_approved(tmp_path: Path) -> 
         t.wait_for("Do it? [y/N]")
         t.wait_for("{optimizer}")
         t.enter("n")
+        t.wait_for("not approved; nothing was done")
+        t.enter("/help")  # what is typed before the prompt is there again may be lost
+        t.wait_for("/best")
         t.type("\x04")
         assert t.end() == 0

@@ -54,6 +54,7 @@ class Job:
     limits: Limits = field(default_factory=Limits)
     fidelity: float | None = None
     checkpoint: Path | None = None
+    """Where the run may keep its state, a file or a folder: all attempts at a trial have the same."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class Context:
     devices: tuple[int | str, ...]
     fidelity: float | None
     checkpoint: Path | None
+    """Where the run may keep its state; all attempts at a trial have the same path, and it is removed at the end."""
     _report: Callable[[float, Mapping[str, SupportsFloat]], bool] = field(repr=False)
 
     def report(self, step: float, **metrics: SupportsFloat) -> bool:
