@@ -103,6 +103,18 @@ def test_a_small_space_is_used_up_without_repeats_and_then_gives_fewer() -> None
     assert _suggest(card, everything, 1) == []
 
 
+def test_a_whole_number_of_billions_is_not_written_out() -> None:
+    import tracemalloc
+
+    card = _card(Space(Int("samples", 1, 10**7, log=True), Int("seeds", 0, 10**7)))
+    trials = _start(card, lambda c: c["samples"] / 1e6)
+    tracemalloc.start()
+    assert len(_suggest(card, trials, n=1)) == 1
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 40e6
+
+
 def test_conditions_are_kept_in_a_small_space() -> None:
     space = Space(Choice("kind", ["a", "b"]), Int("n", 1, 3, when={"kind": "b"}))
     card = _card(space)

@@ -87,7 +87,7 @@ class _Pool:
 
 def _enumerate(parameters: Sequence[Parameter]) -> Array | None:
     """All points of a small finite space in the unit cube, shape (n, d); None for any other space."""
-    values: list[Array] = []
+    counts: list[int] = []
     for p in parameters:
         match p:
             case Choice():
@@ -98,10 +98,10 @@ def _enumerate(parameters: Sequence[Parameter]) -> Array | None:
                 count = len(set(p.from_unit(np.linspace(0, 1, 4 * _ENUMERATED)))) if p.step or isinstance(p, Int) else 0
             case _:
                 return None
-        values.append((np.arange(count) + 0.5) / count)
-        if math.prod(map(len, values)) > _ENUMERATED:
+        counts.append(count)
+        if math.prod(counts) > _ENUMERATED:  # before any is written down: a whole number may have a billion values
             return None
-    return np.array(list(itertools.product(*values)))
+    return np.array(list(itertools.product(*((np.arange(count) + 0.5) / count for count in counts))))
 
 
 def _best(surrogate: Surrogate, pool: _Pool, trials: Sequence[Trial], rng: np.random.Generator) -> Scored | None:
