@@ -103,6 +103,13 @@ def test_a_small_space_is_used_up_without_repeats_and_then_gives_fewer() -> None
     assert _suggest(card, everything, 1) == []
 
 
+def test_whole_numbers_on_a_log_scale_are_used_up_to_the_last() -> None:
+    card = _card(Space(Int("layers", 1, 16, log=True), Choice("act", ["relu", "gelu"])))
+    trials = _start(card, lambda c: (c["layers"] - 13) ** 2, n=3)
+    tried = {str(t.config) for t in trials} | {str(c) for c in _suggest(card, trials, n=40)}
+    assert len(tried) == 32
+
+
 def test_a_whole_number_of_billions_is_not_written_out() -> None:
     import tracemalloc
 

@@ -101,7 +101,14 @@ def _enumerate(parameters: Sequence[Parameter]) -> Array | None:
         counts.append(count)
         if math.prod(counts) > _ENUMERATED:  # before any is written down: a whole number may have a billion values
             return None
-    return np.array(list(itertools.product(*((np.arange(count) + 0.5) / count for count in counts))))
+    return np.array(list(itertools.product(*map(_places, parameters, counts))))
+
+
+def _places(p: Parameter, count: int) -> Array:
+    """A position in the unit interval for each of a parameter's values."""
+    if isinstance(p, Int) and p.log and p.rounding is None:  # the higher the value, the narrower its share
+        return np.asarray(p.to_unit(range(p.low, p.high + 1)))
+    return (np.arange(count) + 0.5) / count
 
 
 def _best(surrogate: Surrogate, pool: _Pool, trials: Sequence[Trial], rng: np.random.Generator) -> Scored | None:
