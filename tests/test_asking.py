@@ -12,6 +12,7 @@ from toy import card, config, objective
 from tunewright import Tuner
 from tunewright.events import Finished, Started
 from tunewright.llm.scripted import Scripted
+from tunewright.preview import preview
 from tunewright.space import Choice, Int, Space
 from tunewright.trial import Trial
 from tunewright.turns import WARM
@@ -37,6 +38,16 @@ def test_the_last_trial_asks_nobody_what_comes_next(tmp_path: Path) -> None:
     model = Scripted([answers], repeat_last=True)
     run(tmp_path, model, 1)
     assert model.requests == []
+
+
+def test_the_model_is_told_of_the_trials_that_the_stop_rule_leaves(tmp_path: Path) -> None:
+    model = Scripted([answers], repeat_last=True)
+    changed = card(stop={"trials": 6}, budget={"trials": 40})
+    with Tuner(changed, model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        assert len(tuner.run(objective, trials=30).trials) == 6
+    assert "4 trials are left" in model.requests[0].messages[-1].content  # the default and the textbook's guess ran
+    shown = preview(changed, Scripted([]), base_url=None, prices=None, trials=30, seed=0)
+    assert shown.trials == 6
 
 
 def test_an_error_of_ours_in_the_models_thread_is_not_swallowed(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tunewright.prior import candidates
 from tunewright.proposer import Proposer
 from tunewright.seeds import draws
 from tunewright.starting import of_earlier
+from tunewright.stopping import most_trials
 from tunewright.study import Study
 from tunewright.textbook import prior as textbook_prior
 from tunewright.trial import Interval, Proposal, Refusal, Source, Trial, Verdict
@@ -223,5 +224,5 @@ class Planner:
 
     def _left(self, number: int) -> int | None:
         """Trials until the study ends, this one included; None where no number of trials ends it."""
-        whole = self.limit if self.limit is not None else self.card.budget.trials
+        whole = most_trials(self.card, self.limit)
         return max(whole - number, 0) if whole is not None else None

@@ -12,6 +12,7 @@ from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
 from tunewright.questions import Asker
 from tunewright.starting import of_earlier, of_textbook
+from tunewright.stopping import most_trials
 from tunewright.toolbox import open_tool
 from tunewright.turns import INITIAL, WARM, WARM_SMALL
 from tunewright_tools.base import Config
@@ -74,7 +75,7 @@ def preview(
     if card.tool is not None:
         open_tool(card)
     chat = open_chat(model, base_url=base_url, prices=prices)
-    number = trials or card.budget.trials
+    number = most_trials(card, trials)
     points: list[tuple[str, Config | None]] = [("default", card.space.default())] if card.start == "default" else []
     points += [(p.source, p.config) for p in of_earlier(card, read_all([*card.earlier, *earlier], card))]
     warm = WARM if chat is None or chat.trusted_tools else WARM_SMALL

@@ -26,7 +26,7 @@ def stop_reason(card: TaskCard, trials: Sequence[Trial], limit: int | None, now:
         limit: number of trials of the whole study (`--trials`); None leaves it to the card.
         now: Unix seconds; a running trial counts until then.
     """
-    most, hours = _most_trials(card, limit), _most_hours(card)
+    most, hours = most_trials(card, limit), _most_hours(card)
     if most is not None and len(trials) >= most:
         return StopReason("trials", f"all {most} trials of the study have been started")
     target = card.stop.target
@@ -48,7 +48,7 @@ def share_used(card: TaskCard, trials: Sequence[Trial]) -> float:
     A session's own limit (`--trials`) does not count, and of the hours those that ended trials took: a study that is
     run in pieces is the same as one that is run at once.
     """
-    most, hours = _most_trials(card, None), _most_hours(card)
+    most, hours = most_trials(card, None), _most_hours(card)
     ended = [t for t in trials if t.finished is not None]
     return max(
         len(trials) / most if most else 0.0,
@@ -56,7 +56,8 @@ def share_used(card: TaskCard, trials: Sequence[Trial]) -> float:
     )
 
 
-def _most_trials(card: TaskCard, limit: int | None) -> int | None:
+def most_trials(card: TaskCard, limit: int | None) -> int | None:
+    """How many trials the whole study may have; None where nothing limits them."""
     stated = (limit if limit is not None else card.budget.trials, card.stop.trials)
     return min((n for n in stated if n is not None), default=None)
 

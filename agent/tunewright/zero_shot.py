@@ -17,6 +17,7 @@ from tunewright.points import Point
 from tunewright.proposer import Proposer
 from tunewright.reply import Derived, Prior, sound_derived
 from tunewright.space import Space
+from tunewright.stopping import most_trials
 from tunewright.textbook import View, points, views
 from tunewright.textbook import prior as textbook_prior
 from tunewright.trial import Proposal, Refusal, Trial, Verdict
@@ -216,7 +217,7 @@ class _Memory:
 
 def _asked(chat: Chat, card: TaskCard, n: int, seed: int, known: Mapping[str, View]) -> list[Call]:
     ledger = Ledger(_Memory(card))
-    told = brief(card, [], trials_left=card.budget.trials, textbook=known)
+    told = brief(card, [], trials_left=most_trials(card, None), textbook=known)
     Proposer(chat, card, ledger, seed=seed).ask("first_round", 0, told, n, frozenset())
     return sorted(ledger.calls(), key=lambda call: call.started)  # as the ledger holds them: keys are removed there
 

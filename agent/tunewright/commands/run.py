@@ -126,8 +126,9 @@ def run(
 
 def _listener(tuner: "Tuner", trials: int | None, as_json: bool) -> Any:
     from tunewright.live import JsonLines, LiveTable, PlainLines
+    from tunewright.stopping import most_trials
 
-    total = trials or tuner.card.budget.trials
+    total = most_trials(tuner.card, trials)
     if as_json:
         return JsonLines()
     if sys.stdout.isatty():
