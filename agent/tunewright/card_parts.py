@@ -214,7 +214,7 @@ class Budget(Part):
     trials: int | None = Field(default=None, gt=0)
     """Configurations that the study may run in all, those of earlier sessions included."""
     hours: float | None = Field(default=None, gt=0)
-    """Wall-clock hours of this session; running trials are let finish."""
+    """Hours during which at least one trial ran, over all sessions; running trials are let finish."""
     usd: float | None = Field(default=None, ge=0)
     """US dollars that model calls may cost; 0 allows only free models."""
     seconds_per_trial: float | None = Field(default=None, gt=0)
@@ -239,11 +239,11 @@ class Stop(Part):
     target: float | None = None
     """Stop once a feasible trial reaches this value of the first metric, in that metric's own unit."""
     hours: float | None = Field(default=None, gt=0)
-    """Stop starting trials after this many wall-clock hours."""
+    """Stop starting trials after this many hours, counted as those of the budget."""
     trials: int | None = Field(default=None, gt=0)
-    """Stop once this many trials are done."""
+    """Stop once this many trials have been started, failed ones included."""
     no_gain: float | None = Field(default=None, gt=0, lt=1)
-    """Stop when the surrogate expects less than this relative improvement of the best value (0.01 is one percent)."""
+    """Stop when the surrogate expects a gain of less than this, in standard deviations of the values so far."""
 
 
 class ToolCard(Part):
