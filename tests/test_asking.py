@@ -11,6 +11,7 @@ from toy import card, config, objective
 
 from tunewright import Tuner
 from tunewright.events import Finished, Started
+from tunewright.llm.base import Reply
 from tunewright.llm.scripted import Scripted
 from tunewright.preview import preview
 from tunewright.space import Choice, Int, Space
@@ -48,6 +49,15 @@ def test_the_model_is_told_of_the_trials_that_the_stop_rule_leaves(tmp_path: Pat
     assert "4 trials are left" in model.requests[0].messages[-1].content  # the default and the textbook's guess ran
     shown = preview(changed, Scripted([]), base_url=None, prices=None, trials=30, seed=0)
     assert shown.trials == 6
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_no_second_call_is_made_once_the_first_has_cost_the_whole_budget(tmp_path: Path, trusted: bool) -> None:
+    unusable = Reply("{}", {"proposals": [{"config": config(7.0)}]}, cost_usd=0.02)
+    model = Scripted([unusable], repeat_last=True, trusted_tools=trusted)
+    with Tuner(card(budget={"usd": 0.01}), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        tuner.run(objective, trials=4)
+    assert len(model.requests) == 1
 
 
 def test_an_error_of_ours_in_the_models_thread_is_not_swallowed(tmp_path: Path) -> None:

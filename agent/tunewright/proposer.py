@@ -48,10 +48,18 @@ class Proposer:
         if self._failed_in_a_row >= FAILURES:
             return f"the model failed {self._failed_in_a_row} times in a row (last: {self._last_error})"
         if self.budget_usd is not None:
-            spent = sum(call.cost_usd or 0.0 for call in self.ledger.calls())
+            spent = self._spent()
             if spent >= self.budget_usd:
                 return f"the model's budget of {self.budget_usd:g} USD is spent ({spent:.4f} USD)"
         return None
+
+    def _spent(self) -> float:
+        return sum(call.cost_usd or 0.0 for call in self.ledger.calls())
+
+    def _spent_up(self) -> bool:
+        """Whether the card's money ended within a round; `budget_usd` may be less, with room for a round."""
+        most = self.card.budget.usd
+        return most is not None and 0 < self._spent() >= most
 
     def ask(self, round: Round, number: int, brief: Brief, n: int, taken: Collection[str]) -> list[Call]:
         """The calls made for trial `number`: n configurations in one request or, of a small model, in n requests.
@@ -63,7 +71,7 @@ class Proposer:
         for k, size in enumerate(sizes):
             question = self.asker.ask(round, brief, size)
             calls.append(self._call(question, number, k, repair=False))
-            if calls[-1].error:
+            if calls[-1].error or self._spent_up():
                 return calls
         if not any(self._usable(p, taken) for call in calls for p in call.proposals):
             again = self.asker.repair(question, calls[-1].reply[:_LONGEST_REPEATED_REPLY], self._faults(calls[-1]))
