@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from toy import card
 
+from tunewright.llm.openai_chat import OpenAIChat
 from tunewright.llm.scripted import Scripted
 from tunewright.preview import preview
 
@@ -15,3 +16,13 @@ def test_no_more_first_points_are_shown_than_there_will_be_trials(model: Any) ->
     assert len(shown.first_points) == 2
     assert shown.first_points[0][0] == "default"
     assert "Estimate: 2 trials" in shown.text()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_a_run_would_cost_is_told_by_the_models_price(known: bool) -> None:
+    prices = {"openai/toy": {"in": 2.0, "out": 10.0}} if known else {}
+    chat = OpenAIChat("toy", base_url="http://127.0.0.1:1", api_key="sk-never-sent", prices=prices)
+    shown = preview(card(), chat, base_url=None, prices=None, trials=10, seed=0)
+    cost = (2.0 * shown.tokens_in + 10.0 * shown.tokens_out) / 1e6
+    assert shown.cost_usd == (pytest.approx(cost) if known else None)
+    assert ("price unknown" in shown.text()) is not known

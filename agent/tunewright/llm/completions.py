@@ -126,6 +126,11 @@ class CompletionsChat(ABC):
             self.route = route if route is not None else self.route
             return self._reply(request, route, exchange, budget.spent())
 
+    def estimate_usd(self, tokens_in: int, tokens_out: int) -> float | None:
+        """US dollars for so many tokens; None where no price is known."""
+        price = self._prices.find(self.name, public=self._public_price)
+        return None if price is None else price.cost_usd(tokens_in, tokens_out)
+
     def _first_route(self, request: Request) -> Route | None:
         if request.schema is None:
             return None
@@ -229,8 +234,7 @@ class CompletionsChat(ABC):
                 calls = tuple(call for call in calls if call.name not in carriers)
             else:
                 data = extract_json(text, request.schema)
-        price = self._prices.find(self.name, public=self._public_price)
-        cost = price.cost_usd(exchange.tokens_in, exchange.tokens_out) if price and exchange.counted else None
+        cost = self.estimate_usd(exchange.tokens_in, exchange.tokens_out) if exchange.counted else None
         return Reply(
             text=whole(text),
             data=whole(data),
