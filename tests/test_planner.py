@@ -76,6 +76,15 @@ def test_a_model_that_may_not_be_asked_leaves_its_turns_to_the_textbook(tmp_path
     assert found == [("default", "default"), *[("textbook", "textbook")] * TEXTBOOK, ("sobol", "sobol")]
 
 
+def test_a_free_model_needs_no_money(tmp_path: Path) -> None:
+    class Free(Scripted):
+        def estimate_usd(self, tokens_in: int, tokens_out: int) -> float:
+            return 0.0
+
+    found = sources(tmp_path, Free([answers], repeat_last=True), 3, budget={"usd": 0})
+    assert [source for _, source in found] == ["default", "textbook", "llm"]
+
+
 def test_a_model_whose_replies_cannot_run_counts_as_silent(tmp_path: Path) -> None:
     bad = {"proposals": [{"config": config(7.0)}]}
     found = sources(tmp_path, Scripted([bad], repeat_last=True), INITIAL)

@@ -47,11 +47,15 @@ class Proposer:
         """Why the model is no longer asked, in words for the person; None while it is."""
         if self._failed_in_a_row >= FAILURES:
             return f"the model failed {self._failed_in_a_row} times in a row (last: {self._last_error})"
-        if self.budget_usd is not None:
+        if self.budget_usd is not None and not self._free():
             spent = self._spent()
             if spent >= self.budget_usd:
                 return f"the model's budget of {self.budget_usd:g} USD is spent ({spent:.4f} USD)"
         return None
+
+    def _free(self) -> bool:
+        estimate = getattr(self.chat, "estimate_usd", None)
+        return estimate is not None and estimate(1_000_000, 1_000_000) == 0
 
     def _spent(self) -> float:
         return sum(call.cost_usd or 0.0 for call in self.ledger.calls())
