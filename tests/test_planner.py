@@ -9,6 +9,7 @@ from tunewright import Tuner
 from tunewright.earlier import Earlier, Row, fitting, recorded
 from tunewright.earlier_sources import read
 from tunewright.errors import CardError, StudyError
+from tunewright.llm.base import Reply
 from tunewright.llm.scripted import Scripted
 from tunewright.preview import preview
 from tunewright.report import earlier_lines, report
@@ -74,6 +75,16 @@ def test_where_the_model_never_answers_the_textbook_stands_in_under_its_own_name
 def test_a_model_that_may_not_be_asked_leaves_its_turns_to_the_textbook(tmp_path: Path) -> None:
     found = sources(tmp_path, Scripted([answers]), INITIAL, budget={"usd": 0})
     assert found == [("default", "default"), *[("textbook", "textbook")] * TEXTBOOK, ("sobol", "sobol")]
+
+
+def test_the_zero_shot_points_of_a_call_that_took_all_the_money_run(tmp_path: Path) -> None:
+    def dear(request: Any) -> Reply:
+        return Reply("", answers(request), cost_usd=0.02)
+
+    model = Scripted([dear], repeat_last=True)
+    found = sources(tmp_path, model, 3 + WARM, budget={"usd": 0.01})
+    assert [source for _, source in found] == ["default", "textbook", *["llm"] * WARM, "surrogate"]
+    assert len(model.requests) == 1
 
 
 def test_a_free_model_needs_no_money(tmp_path: Path) -> None:

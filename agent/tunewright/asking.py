@@ -164,10 +164,8 @@ class Asking:
 
     def _unspent(self, number: int, trials: Sequence[Trial]) -> list[Proposal]:
         """Proposals for this turn that have neither run nor been refused."""
-        spent = {(t.call_id, t.call_index) for t in trials}
-        spent |= {(r.proposal.call_id, r.proposal.index) for t in trials for r in t.refused}
         calls = self._turns.calls("first_round") if self._turns.warming(number, trials) else self._recent(number)
-        return [p for call in calls for p in call.proposals if (p.call_id, p.index) not in spent]
+        return self._turns.left_of(calls, trials)
 
     def _recent(self, number: int) -> list[Call]:
         """Calls whose proposals are still worth a look: with one worker, those made for this very trial."""

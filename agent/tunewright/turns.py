@@ -81,7 +81,9 @@ class Turns:
         if self._guess_due(earlier):
             return "textbook"
         asked = self._proposer is not None and self._proposer.silenced() is None
-        if asked and self.warming(number, earlier):
+        # what was paid for runs, also where no money is left for more
+        answered = self._proposer is not None and bool(self.left_of(self.calls("first_round"), earlier))
+        if (asked or answered) and self.warming(number, earlier):
             return "llm"
         if self.textbook_stands_in(number, earlier):
             return "textbook"
@@ -110,6 +112,12 @@ class Turns:
     def calls(self, purpose: str) -> list[Call]:
         """The model calls on record for this purpose."""
         return [c for c in self._study.ledger.calls() if f"-{purpose}-" in c.id]
+
+    def left_of(self, calls: Sequence[Call], trials: Sequence[Trial]) -> list[Proposal]:
+        """Proposals of these calls that have neither run nor been refused."""
+        spent = {(t.call_id, t.call_index) for t in trials}
+        spent |= {(r.proposal.call_id, r.proposal.index) for t in trials for r in t.refused}
+        return [p for call in calls for p in call.proposals if (p.call_id, p.index) not in spent]
 
     def stated_prior(self) -> Prior:
         """What the model said of each number in its first reply; empty where it said nothing."""
