@@ -59,6 +59,16 @@ def test_no_configuration_is_no_row() -> None:
     assert Encoding(SPACE).encode([]).shape == (0, Encoding(SPACE).n_columns)
 
 
+def test_what_ran_outside_moved_bounds_stands_where_it_is() -> None:
+    encoding = Encoding(SPACE)
+    ran = [BASE, {**BASE, "lr": 1.0}, {**BASE, "lr": 1e-7, "depth": 150}]
+    X = encoding.encode_ran(ran)
+    assert (X[0] == encoding.encode([BASE])[0]).all()
+    assert X[:, 0] == pytest.approx([2 / 3, 4 / 3, -1.0])
+    assert X[2, -2] == pytest.approx(1.495)
+    assert encoding.encode(ran)[1, 0] == 1.0
+
+
 def test_log_products_stand_beside_the_columns() -> None:
     card = TaskCard(
         goal="g", space=SPACE, metric="loss", direction="minimize", derived={"cost": {"depth": 2, "size": 1}}

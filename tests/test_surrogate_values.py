@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 from toy import card, done, failed
 
+from tunewright.space import Float, Space
+from tunewright.surrogate import fit
 from tunewright.surrogate_values import values_of
 from tunewright.trial import Trial
 from tunewright_tools.base import Outcome
@@ -38,3 +40,11 @@ def test_of_several_metrics_the_target_weighs_all_by_weights_that_are_drawn() ->
     first, again, other = (known.target for known in targets if known is not None)
     assert (first == again).all()
     assert (first != other).any()
+
+
+def test_a_value_outside_moved_bounds_is_not_taken_for_one_at_the_bound() -> None:
+    wide, narrow = ([Float("lr", 1e-5, high, log=True), Float("b", 0.0, 1.0)] for high in (1.0, 1e-2))
+    trials = [done(i, c, abs(math.log10(c["lr"]) + 2)) for i, c in enumerate(Space(*wide).sample(16, 0))]
+    found = fit(card(space=Space(*narrow)), trials, seed=0)
+    assert found is not None
+    assert found.predict([{"lr": 1e-2, "b": 0.5}]).mean[0] < 0.3

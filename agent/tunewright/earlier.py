@@ -203,10 +203,15 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def position(p: Parameter, value: Any) -> float | None:
+    """`place` of a value that may be learned from: None also where it is farther outside than `_BEYOND` widths."""
+    u = place(p, value)
+    return u if u is not None and -_BEYOND <= u <= 1 + _BEYOND else None
+
+
+def place(p: Parameter, value: Any) -> float | None:
     """Where a value lies on a numeric parameter's scale, 0 to 1 inside its bounds, also off its grid and beyond them.
 
-    None for what the scale cannot hold (a choice that is not there, 0 on a log scale) and for a value farther outside
-    than `_BEYOND` widths of the range.
+    None for what the scale cannot hold: a choice that is not there, 0 on a log scale.
     """
     if not isinstance(p, Float | Int) or isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -218,8 +223,7 @@ def position(p: Parameter, value: Any) -> float | None:
     if high <= low or not math.isfinite(here):
         return None
     first, last = (float(u) for u in p.to_unit(ends))
-    u = first + (here - low) / (high - low) * (last - first)
-    return u if -_BEYOND <= u <= 1 + _BEYOND else None
+    return first + (here - low) / (high - low) * (last - first)
 
 
 def _on_scale(p: Float | Int, value: float) -> float:

@@ -5,7 +5,7 @@
 | d | | parameters of the space |
 | D | | columns of an encoded configuration |
 | G | | groups: columns that share a lengthscale |
-| X | (n, D) | encoded configurations, every column in [0, 1] |
+| X | (n, D) | encoded configurations, every column in [0, 1] but for what ran outside moved bounds |
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewright.card import TaskCard
+from tunewright.earlier import place
 from tunewright.parameters import Choice, Float, Int
 from tunewright.space import Space
 
@@ -87,6 +88,20 @@ class Encoding:
             active = self.space.activity(configs)
             for i, members in enumerate(self._bits):
                 X[:, self.n_columns - len(self._bits) + i] = active[:, members[0]]
+        return X
+
+    def encode_ran(self, configs: Sequence[Mapping[str, Any]]) -> Array:
+        """As `encode`, of configurations that ran: where bounds were moved since, a number outside stands where it is.
+
+        At the bound it would say of a value there what is true of another.
+        """
+        X = self.encode(configs)
+        for j, p in enumerate(self.space):
+            if isinstance(p, Float | Int):
+                for row, config in enumerate(configs):
+                    value = config.get(p.name)
+                    if value is not None and not p.low <= value <= p.high and (u := place(p, value)) is not None:
+                        X[row, self._plan[j][0]] = u
         return X
 
     def parameter_of(self, column: int) -> int:

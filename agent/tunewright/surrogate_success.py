@@ -73,6 +73,10 @@ class _Features:
         F[:, : self.n_encoded] -= 0.5
         return F
 
+    def ran(self, configs: Sequence[Mapping[str, Any]]) -> Array:
+        """F of configurations that ran, also outside bounds that were moved since."""
+        return self(configs, self.encoding.encode_ran(configs))
+
 
 @dataclass
 class Success:
@@ -137,7 +141,7 @@ def fit_success(card: TaskCard, trials: Sequence[Trial], *, encoding: Encoding |
     labels = np.array([s for _, s in labelled], dtype=bool)
     model._unexplained = (int(labels.sum()), int((~labels).sum()))
     if (~labels).any():
-        model.label = Classifier(features([t.config for t, _ in labelled]), labels, encoding.groups)
+        model.label = Classifier(features.ran([t.config for t, _ in labelled]), labels, encoding.groups)
     _learn_time(model, known, features)
     model.required = _required(model, known)
     return model
@@ -153,7 +157,7 @@ def _required(model: Success, known: Sequence[tuple[Trial, bool]]) -> float:
         if t.source == "surrogate":
             a += STEP * (-TARGET if success else 1 - TARGET)
             a = min(max(a, float(logit(EVEN))), float(logit(MOST)))
-    return float(min(expit(a), model.p(done).max()))
+    return float(min(expit(a), model.p(done, model.features.encoding.encode_ran(done)).max()))
 
 
 def _learn_memory(model: Success, known: Sequence[tuple[Trial, bool]], features: _Features) -> set[int]:
@@ -191,7 +195,7 @@ def _learn_time(model: Success, known: Sequence[tuple[Trial, bool]], features: _
 
 
 def _amount(features: _Features, rows: Sequence[tuple[Trial, float, bool]], *, fixed: bool) -> Amount:
-    F = features([t.config for t, _, _ in rows])
+    F = features.ran([t.config for t, _, _ in rows])
     u = np.array([u for _, u, _ in rows])
     return Amount(F, u, np.array([cut for _, _, cut in rows]), features.n_encoded, fixed=fixed)
 

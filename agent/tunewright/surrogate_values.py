@@ -53,12 +53,12 @@ def values_of(card: TaskCard, trials: Sequence[Trial], rng: np.random.Generator)
     if len(done) < 2:
         return None
     encoding = Encoding(card.space)
-    X = encoding.encode([t.config for t in done])
+    X = encoding.encode_ran([t.config for t in done])
     metrics = [dict(t.outcome.metrics) for t in done if t.outcome]
     losses = np.array([[m.loss(row[m.name]) for m in card.metrics] for row in metrics])
     stopped = stopped_losses(card, [*done, *(t for t in trials if not t.done)])
     if stopped:  # the last rows: never feasible, so that none of them is the incumbent
-        X = np.concatenate([X, encoding.encode([t.config for t, _ in stopped])])
+        X = np.concatenate([X, encoding.encode_ran([t.config for t, _ in stopped])])
         losses = np.concatenate([losses, np.array([[loss] for _, loss in stopped])])
     scales = [scale(column) for column in losses.T]
     z = np.stack([s.forward(column) for s, column in zip(scales, losses.T, strict=True)], axis=1)
