@@ -1,3 +1,5 @@
+from typing import Any
+
 from toy import card, config, done, failed
 
 from tunewright.brief import BEST, brief, short
@@ -45,6 +47,22 @@ def test_derived_quantities_are_formulas() -> None:
 
 def test_numbers_are_told_in_four_digits() -> None:
     assert short(0.123456789) == 0.1235
+
+
+def test_no_stretch_is_called_unseen_that_is_outside_the_bounds_or_held() -> None:
+    from tunewright.space import Int, Space
+    from tunewright.surrogate import fit
+
+    def unseen(low: int, high: int, **more: Any) -> list[tuple[int, int]]:
+        given = card(space=Space(Int("width", low, high)), **more)
+        trials = [done(i, {"width": w}, float(w)) for i, w in enumerate([20, 30, 190, 200])]
+        view = brief(given, trials, surrogate=fit(given, trials, seed=0)).view
+        assert view is not None
+        return [(gap.low, gap.high) for gap in view.unseen]
+
+    assert unseen(1, 200) == [(30, 190)]
+    assert unseen(10, 30) == [(10, 20)]
+    assert unseen(1, 200, held={"width": 20}) == []
 
 
 def test_the_textbook_stands_beside_its_parameter_unless_that_is_held() -> None:

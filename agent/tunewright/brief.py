@@ -341,13 +341,14 @@ def _view(
 
 
 def _gap(card: TaskCard, trials: Sequence[Trial], name: str) -> Gap | None:
-    """The widest stretch without a result, when it is at least a quarter of the scale."""
+    """The widest stretch without a result, when it is at least a quarter of the scale; none of what is held."""
     import numpy as np
 
     p = card.space[name]
-    if isinstance(p, Choice):
+    if isinstance(p, Choice) or name in card.space.held:
         return None
-    seen = [t.config[name] for t in trials if t.done and name in t.config]
+    tried = [t.config[name] for t in trials if t.done and name in t.config]
+    seen = [value for value in tried if p.fault(value) is None]  # bounds may have been moved since
     edges = np.concatenate([[0.0], np.sort(p.to_unit(seen)) if seen else [], [1.0]])
     widths = np.diff(edges)
     i = int(np.argmax(widths))
