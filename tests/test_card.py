@@ -365,6 +365,11 @@ def test_derived_quantities_are_logarithms() -> None:
     assert card().derive(configs) == {}
 
 
+def test_a_product_of_what_ran_at_0_before_the_bounds_were_moved_is_a_number() -> None:
+    made = card(space=Space(Int("layers", 2, 8)), derived={"cost": {"layers": 1}})
+    assert made.derive([{"layers": 0}, {"layers": 4}])["cost"] == pytest.approx([math.log(2), math.log(4)])
+
+
 # -- JSON, hardware, documentation -------------------------------------------------------------------------------
 
 FULL = {

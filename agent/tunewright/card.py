@@ -205,11 +205,17 @@ class TaskCard(Part):
         return all(c.holds(metrics) for c in self.constraints)
 
     def derive(self, configs: Sequence[Mapping[str, Any]]) -> "dict[str, NDArray[np.float64]]":
-        """The natural logarithm of each derived quantity, shape (n,): sum over parameters of power * log(value)."""
+        """The natural logarithm of each derived quantity, shape (n,): sum over parameters of power * log(value).
+
+        A value of 0 or less, which ran before the bounds were moved, counts as the lowest that may run now.
+        """
         import numpy as np
 
+        def log(name: str, value: float) -> float:
+            return math.log(value if value > 0 else self.space[name].low)  # type: ignore[attr-defined]
+
         return {
-            name: np.array([sum(e * math.log(c[p]) for p, e in powers.items()) for c in configs], dtype=float)
+            name: np.array([sum(e * log(p, c[p]) for p, e in powers.items()) for c in configs], dtype=float)
             for name, powers in self.derived.items()
         }
 
