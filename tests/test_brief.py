@@ -18,6 +18,27 @@ def test_infeasible_trials_rank_behind_feasible_ones() -> None:
     assert brief(card(constraints=["loss >= 0.5"]), trials).history.best[0].number == 1
 
 
+def test_of_several_metrics_the_front_comes_first_and_numbers_have_names() -> None:
+    from dataclasses import replace
+
+    from tunewright.questions import Asker
+    from tunewright.surrogate import fit
+    from tunewright_tools.base import Outcome
+
+    metrics = [{"name": "acc", "direction": "maximize"}, {"name": "ms", "direction": "minimize"}]
+    given = card(metric=None, direction=None, metrics=metrics, constraints=["ms <= 100"])
+    pairs = [(0.9 - 0.01 * i, 50.0 + i) for i in range(BEST)] + [(0.5, 10.0), (0.99, 200.0)]
+    trials = [
+        replace(done(i, c, 0.0), outcome=Outcome("done", {"acc": acc, "ms": ms}))
+        for i, (c, (acc, ms)) in enumerate(zip(given.space.sample(len(pairs), 0), pairs, strict=True))
+    ]
+    told = brief(given, trials, surrogate=fit(given, trials, seed=0), candidate=config())
+    assert [t.number for t in told.history.best] == [0, BEST, *range(1, BEST - 1)]
+    text = Asker(given.space, lean=False).ask("propose", told, 1).messages[-1].content
+    assert "first those that no other beats in every metric, each by `acc`:\n- trial 0 " in text
+    assert "where it expects `acc` 0." in text
+
+
 def test_no_trial_is_told_twice() -> None:
     trials = [done(i, config(), float(i)) for i in range(30)] + [failed(30, config()), Trial(31, config(), "llm")]
     history = brief(card(), trials).history

@@ -247,10 +247,7 @@ def _parameter(space: Space, p: Parameter, view: View | None) -> ParameterBrief:
 
 def _history(card: TaskCard, trials: Sequence[Trial], most: int) -> HistoryBrief:
     done = [t for t in trials if t.done]
-    ranked = sorted(
-        done, key=lambda t: (not card.feasible(_metrics(t)), card.primary.loss(_metrics(t)[card.primary.name]))
-    )
-    best = ranked[:most]
+    best = _ranked(card, done)[:most]
     shown = {t.number for t in best}
     latest = [t for t in done if t.number not in shown][-LATEST:]
     failed = [t for t in trials if not t.done and not t.running and t.outcome and t.outcome.fault == "config"][-FAILED:]
@@ -262,6 +259,25 @@ def _history(card: TaskCard, trials: Sequence[Trial], most: int) -> HistoryBrief
         stopped=tuple(_stopped(card, t) for t in stopped),
         running=tuple(_trial(t) for t in trials if t.running),
     )
+
+
+def _ranked(card: TaskCard, done: Sequence[Trial]) -> list[Trial]:
+    """Best first: those that keep the constraints; of several metrics, those on the front; then by the first metric."""
+    kept = {t.number for t in done if card.feasible(_metrics(t))}
+    front: set[int] = set()
+    if len(card.metrics) > 1 and kept:
+        import numpy as np
+
+        from tunewright.hypervolume import on_front
+
+        feasible = [t for t in done if t.number in kept]
+        losses = np.array([[m.loss(_metrics(t)[m.name]) for m in card.metrics] for t in feasible])
+        front = {t.number for t, on in zip(feasible, on_front(losses), strict=True) if on}
+
+    def place(t: Trial) -> tuple[bool, bool, float]:
+        return t.number not in kept, t.number not in front, card.primary.loss(_metrics(t)[card.primary.name])
+
+    return sorted(done, key=place)
 
 
 def _metrics(trial: Trial) -> dict[str, float]:
