@@ -11,6 +11,7 @@ import tunewright_prompts
 from tunewright.brief import brief
 from tunewright.questions import Asker
 from tunewright.render import quoted, render
+from tunewright.trial import Trial
 
 FOLDER = Path(tunewright_prompts.__file__).parent
 TEMPLATES = sorted(p.name.removesuffix(".md.j2") for p in FOLDER.glob("[a-z]*.md.j2"))
@@ -63,6 +64,20 @@ def test_every_question_renders_without_gaps(lean: bool, n: int) -> None:
     assert "7 trials are left" in later.messages[-1].content
     assert "out of memory" in later.messages[-1].content
     assert "peak 9.0 of 10.0 GiB" in later.messages[-1].content
+
+
+def test_the_first_question_calls_no_other_point_the_default() -> None:
+    def asked(*trials: Trial) -> str:
+        return Asker(card().space, lean=False).ask("first_round", brief(card(), trials), 5).messages[-1].content
+
+    default = done(0, config(), 1.0, source="default")
+    assert "Nothing has run yet." in asked()
+    assert "Nothing but the default has run." in asked(default)
+    assert "The default is running now:" in asked(Trial(0, config(), "default"))
+    both = asked(default, Trial(1, config(0.01), "textbook"))
+    assert "Nothing of yours has run yet." in both
+    assert "default has run" not in both
+    assert "\nRunning now:\n- {" in both
 
 
 def test_foreign_text_is_one_line_of_json() -> None:
