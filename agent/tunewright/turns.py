@@ -82,8 +82,7 @@ class Turns:
             return "textbook"
         asked = self._proposer is not None and self._proposer.silenced() is None
         # what was paid for runs, also where no money is left for more
-        answered = self._proposer is not None and bool(self.left_of(self.calls("first_round"), earlier))
-        if (asked or answered) and self.warming(number, earlier):
+        if (asked or self.left_of(self.calls("first_round"), earlier)) and self.warming(number, earlier):
             return "llm"
         if self.textbook_stands_in(number, earlier):
             return "textbook"
