@@ -44,6 +44,19 @@ def test_peak_of_one_process_and_wall_seconds() -> None:
     assert not sampler.over_limit.is_set()
 
 
+def test_a_run_that_ends_before_the_sampler_is_ready_has_a_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(devices: object) -> gpus.Gpus:  # as where the libraries load meanwhile, or the driver is slow
+        time.sleep(0.5)
+        return gpus.Gpus(())
+
+    with program(HOLD, "20") as pid:
+        monkeypatch.setattr(telemetry, "Gpus", late)
+        sampler = Sampler(pid).start()
+    measured = sampler.stop()
+    assert measured.peak_bytes is not None
+    assert measured.peak_bytes > 20 * MB
+
+
 def test_children_count_too() -> None:
     code = (
         "import subprocess, sys\n"

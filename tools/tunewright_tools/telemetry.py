@@ -103,8 +103,10 @@ class Sampler:
         self._thread = threading.Thread(target=self._loop, name=f"sampler-{pid}", daemon=True)
 
     def start(self) -> "Sampler":
-        """Begin to sample; returns itself."""
+        """Begin to sample; returns itself. The first look is taken here: a short run may end before the thread's."""
         self._began = time.monotonic()
+        self._look_up()
+        self._weigh()
         self._thread.start()
         return self
 
