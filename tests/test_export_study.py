@@ -1,6 +1,7 @@
 import csv
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from toy import card, config, done, failed
 from tunewright.errors import StudyError, TunerError
 from tunewright.export.study import best_first, study_to
 from tunewright.space import Space
+from tunewright_tools.base import Outcome, Telemetry
 
 TRIALS = [
     done(0, config(), 1.0, source="default"),
@@ -32,6 +34,13 @@ def test_csv_has_a_row_for_each_trial() -> None:
     assert [row["metrics_loss"] for row in rows] == ["1.0", "0.25", ""]
     assert float(rows[1]["params_lr"]) == 0.01
     assert rows[2]["seconds"] == "1.0"
+
+
+def test_the_seconds_are_those_that_the_run_took() -> None:
+    outcome = Outcome("done", {"loss": 1.0}, telemetry=Telemetry(0.25))
+    trial = replace(done(0, config(), 1.0), started=10.0, finished=15.0, outcome=outcome)
+    assert next(csv.DictReader(study_to("csv", card(), [trial]).splitlines()))["seconds"] == "0.25"
+    assert json.loads(study_to("json", card(), [trial]))["trials"][0]["seconds"] == 0.25
 
 
 def test_json_has_points_space_and_every_trial() -> None:

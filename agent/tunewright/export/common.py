@@ -175,6 +175,13 @@ def only_metric(target: str, card: TaskCard) -> Metric:
     return card.primary
 
 
+def seconds(trial: Trial) -> float | None:
+    """What its run took, as measured; by the record's clock where nothing measured it, None while it runs."""
+    if trial.outcome is not None and trial.outcome.telemetry is not None:
+        return trial.outcome.telemetry.seconds
+    return None if trial.finished is None else trial.finished - trial.started
+
+
 def done(card: TaskCard, trials: Iterable[Trial]) -> list[tuple[Trial, Mapping[str, float]]]:
     """The finished trials of the card's space with their metrics; one of an earlier space may lie outside of it."""
     return [(t, t.outcome.metrics) for t in _of_space(card.space, trials) if t.outcome is not None and t.done]

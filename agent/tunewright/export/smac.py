@@ -21,6 +21,7 @@ from tunewright.export.common import (
     one_type,
     only_metric,
     page,
+    seconds,
     steps,
     valued,
 )
@@ -74,19 +75,15 @@ def tell(card: TaskCard, trials: Iterable[Trial], facade: Any) -> int:
     trials = list(trials)
     known = valued(card, trials)
     scenario = facade.scenario
-    told = [(t, TrialValue(cost=metric.loss(value), time=_seconds(t))) for t, value in known]
+    told = [(t, TrialValue(cost=metric.loss(value), time=seconds(t) or 0.0)) for t, value in known]
     for t in at_fault(card, trials) if math.isfinite(scenario.crash_cost) else []:
         status = StatusType[_STATUS.get(t.status, "CRASHED")]
-        told.append((t, TrialValue(cost=scenario.crash_cost, time=_seconds(t), status=status)))
+        told.append((t, TrialValue(cost=scenario.crash_cost, time=seconds(t) or 0.0, status=status)))
     seed = 0 if scenario.deterministic else scenario.seed  # SMAC3 runs a deterministic objective with the seed 0
     for t, value in told:
         (configuration,) = configurations([Point(t.config, t.source)], scenario.configspace)
         facade.tell(TrialInfo(configuration, seed=seed), value, save=False)
     return len(told)
-
-
-def _seconds(trial: Trial) -> float:
-    return 0.0 if trial.finished is None else trial.finished - trial.started
 
 
 def config(configuration: Any) -> Config:

@@ -8,7 +8,7 @@ from typing import Any
 from tunewright.card import TaskCard
 from tunewright.errors import StudyError, TunerError, did_you_mean
 from tunewright.export import TARGETS, to
-from tunewright.export.common import valued
+from tunewright.export.common import seconds, valued
 from tunewright.export.plain import dumped, record
 from tunewright.points import Point
 from tunewright.trial import Trial
@@ -64,7 +64,7 @@ def rows(trials: Iterable[Trial], card: TaskCard) -> str:
     for t in trials:
         found = t.outcome.metrics if t.outcome is not None else {}
         values = [*(t.config.get(name) for name in params), *(found.get(name) for name in metrics)]
-        table.writerow([t.number, t.status, t.source, _seconds(t), *values])
+        table.writerow([t.number, t.status, t.source, seconds(t), *values])
     return out.getvalue()
 
 
@@ -73,11 +73,7 @@ def _record(trial: Trial) -> dict[str, Any]:
         "number": trial.number,
         "status": trial.status,
         "source": trial.source,
-        "seconds": _seconds(trial),
+        "seconds": seconds(trial),
         "config": trial.config,
         "metrics": to_plain(trial.outcome.metrics if trial.outcome is not None else {}),
     }
-
-
-def _seconds(trial: Trial) -> float | None:
-    return None if trial.finished is None else trial.finished - trial.started
