@@ -430,11 +430,6 @@ def test_stated_hardware_takes_the_place_of_what_is_seen() -> None:
     assert TaskCard.from_json(json.loads(json.dumps(card(hardware=picked).to_json()))).hardware == picked
 
 
-def test_memory_in_bytes() -> None:
-    assert Budget(memory_gb_per_trial=1.5).memory_bytes_per_trial == 3 * 2**29
-    assert Budget().memory_bytes_per_trial is None
-
-
 def test_every_field_has_its_sentence() -> None:
     parts = [v for v in vars(card_parts).values() if inspect.isclass(v) and issubclass(v, card_parts.Part)]
     assert len(parts) >= 8

@@ -197,7 +197,7 @@ def test_nothing_seen_failing_weighs_as_the_chance_alone() -> None:
 
 
 def test_below_the_required_chance_no_gain_pays() -> None:
-    model = Success(fit_success(CARD, []).features, 30, 5, required=0.9)
+    model = Success(fit_success(CARD, []).features, 5, required=0.9)
     less, enough, more = model.aversion(np.array([0.6, 0.9, 0.99]))
     assert enough == pytest.approx(0, abs=1e-9)
     assert more == 0

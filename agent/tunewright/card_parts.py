@@ -221,16 +221,10 @@ class Budget(Part):
     """Wall-clock seconds after which a trial is killed and recorded as `timeout`."""
     memory_gb_per_trial: float | None = Field(default=None, gt=0, le=_MOST_GB)
     """Host memory (units of 2**30 bytes) above which a trial is killed and recorded as `oom`."""
-
     gpus_per_trial: int = Field(default=0, ge=0, le=64)
     """GPUs that each trial has to itself; 0 leaves the environment as it is."""
     gpu_memory_gb_per_trial: float | None = Field(default=None, gt=0, le=_MOST_GB)
     """GPU memory (units of 2**30 bytes) above which a trial is killed and recorded as `oom`."""
-
-    @property
-    def memory_bytes_per_trial(self) -> int | None:
-        """`memory_gb_per_trial` in bytes."""
-        return None if self.memory_gb_per_trial is None else int(self.memory_gb_per_trial * GIB)
 
 
 class Stop(Part):

@@ -72,7 +72,7 @@ def render(name: str, **variables: Any) -> Rendered:
 
     Args:
         name: for example "propose"; the file is `tunewright_prompts/propose.md.j2`.
-        variables: what the template reads; `prompts/README.md` lists them.
+        variables: what the template reads; `tunewright_prompts/README.md` lists them.
 
     Raises:
         jinja2.UndefinedError: a variable that the template reads was not given.

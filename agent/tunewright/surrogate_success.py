@@ -83,7 +83,6 @@ class Success:
     """P(success) of any configuration, and the seconds a run takes."""
 
     features: _Features
-    n_success: int = 0
     n_failure: int = 0
     label: Classifier | None = None
     """None while only successes (or nothing) were seen: then the chance is the same everywhere."""
@@ -135,7 +134,7 @@ def fit_success(card: TaskCard, trials: Sequence[Trial], *, encoding: Encoding |
     encoding = encoding or Encoding(card.space)
     features = _Features(card, encoding)
     known = [(t, s) for t in trials if (s := teaches(t)) is not None]
-    model = Success(features, sum(s for _, s in known), sum(not s for _, s in known))
+    model = Success(features, sum(not s for _, s in known))
     explained = _learn_memory(model, known, features)
     labelled = [(t, s) for t, s in known if t.number not in explained]
     labels = np.array([s for _, s in labelled], dtype=bool)

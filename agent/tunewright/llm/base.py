@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
-Purpose = Literal["first_round", "propose", "repair", "reflect", "explain", "chat"]
+Purpose = Literal["first_round", "propose", "repair", "chat"]
 Finish = Literal["stop", "length", "tool_calls"]
 
 

@@ -1,4 +1,4 @@
-"""A model with canned replies: for tests, examples and the README."""
+"""A model with canned replies: for tests and benchmarks."""
 
 import json
 import threading
