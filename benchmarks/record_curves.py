@@ -21,6 +21,7 @@ import argparse
 import csv
 import io
 import json
+import statistics
 import sys
 import tempfile
 import threading
@@ -142,7 +143,7 @@ def check(task: str, folder: Path = HERE / "data") -> str:
     return (
         f"{task}: {len(curves)} runs, {len(diverged)} diverged, {points[0]} to {points[-1]} points a run; best is run "
         f"{best}: {name} {early:g} at 80% of its steps, {end:g} at the end ({sign * (early - end) / abs(early):.1%} "
-        f"better); median end {ends[len(ends) // 2]:g}, worst {ends[-1]:g}"
+        f"better); median end {statistics.median(ends):g}, worst {ends[-1]:g}"
     )
 
 

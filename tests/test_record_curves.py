@@ -1,6 +1,7 @@
 """The recorded curves are what their command says, and recording goes on where it stopped."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -36,6 +37,15 @@ def test_the_recorded_curves_are_those_of_the_card(task: str) -> None:
 def test_the_best_curve_still_improves_in_its_last_fifth(task: str) -> None:
     better = float(check(task).split("at the end (")[1].split("%")[0])
     assert better > 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_readmes_row_is_what_is_recorded(task: str) -> None:
+    (row,) = re.findall(rf"^\| `curves_{task}.csv` \|.*$", (HERE / "README.md").read_text(), re.MULTILINE)
+    said = re.findall(r"\d+\.\d+", row)
+    found = re.search(r"([\d.]+) at the end .*median end ([\d.]+), worst ([\d.]+)$", check(task))
+    assert found
+    assert [f"{float(value):.3f}" for value in found.groups()] == said[:3]
 
 
 @pytest.mark.slow
