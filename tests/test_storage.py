@@ -209,7 +209,6 @@ def postgres(tmp_path_factory):
     server.wait()
 
 
-@pytest.mark.slow
 def test_postgresql_keeps_the_same_record(postgres):
     study = Study.open(card(), postgres)
     assert study.storage.startswith("postgresql://tuner:***@")
@@ -235,7 +234,6 @@ def test_postgresql_keeps_the_same_record(postgres):
     study.close()
 
 
-@pytest.mark.slow
 def test_postgresql_two_processes_never_run_the_same_trial(postgres):
     assert at_once("open_only", postgres, 3) == ["0\n"] * 3
     at_once("race", postgres, 2, 30)
