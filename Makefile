@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt torch
-	$(BIN)/pip install -q -c constraints.txt -e '.[litellm,local,postgres,dashboard,chat,mcp,plots,lm,bench,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[litellm,local,postgres,dashboard,chat,mcp,plots,bench,dev]'
 	$(BIN)/pip check
 	touch $@
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ def test_the_readme_lists_every_module_of_the_product() -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+@pytest.mark.parametrize("name", ["Makefile", "README.md", "CONTRIBUTING.md", "constraints.txt"])
+def test_extras_that_are_named_exist(name: str) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for named in re.findall(r"'(?:\.|tunewright)\[([a-z,]+)\]'", (ROOT / name).read_text()):
+        assert set(named.split(",")) <= set(extras), f"{name} names {named}"
 
 
 def test_the_readme_shows_the_programs_exit_codes() -> None:
