@@ -52,7 +52,7 @@ def run(
         bool | None,
         typer.Option(
             "--textbook/--no-textbook",
-            help="Points from literature values, where they are known for most parameters. [where a model is named]",
+            help="Points from literature values, where they are known for most parameters; on where a model is named.",
         ),
     ] = None,
     pruner: Annotated[
