@@ -1,4 +1,4 @@
-"""The command line: its commands put together, and how an error ends it."""
+"""The command line: its commands (`commands/`) put together, and how an error ends it."""
 
 import sys
 from typing import Annotated
