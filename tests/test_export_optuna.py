@@ -114,7 +114,8 @@ def test_text_of_nested_conditions_and_steps(tmp_path: Path) -> None:
     )
     (tmp_path / "start.py").write_text(to("optuna", [Point(deep.space.default(), "default", 'a "quote"\n')], deep))
     names = runpy.run_path(str(tmp_path / "start.py"))
-    names["study"].optimize(lambda trial: float(len(names["suggest"](trial))), n_trials=30)
+    drawn = 200
+    names["study"].optimize(lambda trial: float(len(names["suggest"](trial))), n_trials=1 + drawn)
     seen = [t.params for t in names["study"].trials]
     for params in seen:
         checked = deep.space.check(params)
