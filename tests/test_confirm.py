@@ -11,17 +11,16 @@ from typing import Any
 
 import pytest
 from quick import card_file
-from toy import card, config, objective
+from toy import AtOnce, card, config, objective
 
 from tunewright import Tuner
 from tunewright.confirm import confirming
 from tunewright.confirmation import arms_of, confirmation, on_record
 from tunewright.errors import CardError, StudyError, ToolError
-from tunewright.executors.base import Report
 from tunewright.lease import Lease
 from tunewright.report import report
 from tunewright.study import Study
-from tunewright_tools.base import Job, Outcome
+from tunewright_tools.base import Outcome
 
 
 def tuner(folder: Path, **changes: Any) -> Tuner:
@@ -153,36 +152,14 @@ def test_a_broken_program_stops_it_and_is_not_recorded(tmp_path: Path) -> None:
     assert t.confirm(2, objective=noisy).verdict.told_apart is True
 
 
-class AtOnce:
-    """Workers that say of all their jobs at the same time that they have ended: the first by a crash of the host."""
-
-    workers = 4
-
-    def __init__(self) -> None:
-        self.jobs: list[Job] = []
-
-    def now(self) -> float:
-        return time.time()
-
-    def submit(self, job: Job, stop: Any = None) -> None:
-        self.jobs.append(job)
-
-    def wait(self, seconds: float) -> list[Report]:
-        ended, self.jobs = self.jobs, []
-        crash = Outcome("crashed", detail="disk full", fault="host")
-        return [Report(job, outcome=Outcome("done", {"loss": 1.0}) if i else crash) for i, job in enumerate(ended)]
-
-    def cancel(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
 def test_what_has_ended_when_a_broken_host_stops_it_is_on_record(tmp_path: Path) -> None:
     t = studied(tmp_path)
     with pytest.raises(ToolError, match="disk full"):
-        list(confirming(t.study, AtOnce(), tmp_path / "runs", k=1, top=4))
+        list(
+            confirming(
+                t.study, AtOnce(4, Outcome("crashed", detail="disk full", fault="host")), tmp_path / "runs", k=1, top=4
+            )
+        )
     assert sum(len(runs) for runs in on_record(t.study).values()) == 3  # of four
 
 

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import card, config, objective
+from toy import AtOnce, card, config, objective
 
 from tunewright import Tuner
 from tunewright.errors import CardError, StudyError, ToolError, TunerError
 from tunewright.events import Finished, Progress, Resumed, Silenced, Started, Stopped
-from tunewright.executors.base import Report
 from tunewright.llm.scripted import Scripted
-from tunewright_tools.base import Job, Outcome
+from tunewright_tools.base import Outcome
 
 
 def tuner(folder: Path, model: Any = None, **changes: Any) -> Tuner:
@@ -338,35 +337,11 @@ def test_closing_at_the_start_of_a_trial_cancels_it(tmp_path: Path) -> None:
     assert [x.status for x in t.study.trials()] == ["cancelled"]
 
 
-class AtOnce:
-    """Three workers that say of all their jobs at the same time that they have ended: trial 0 by a crash."""
-
-    workers = 3
-
-    def __init__(self) -> None:
-        self.jobs: list[Job] = []
-
-    def now(self) -> float:
-        return time.time()
-
-    def submit(self, job: Job, stop: Any = None) -> None:
-        self.jobs.append(job)
-
-    def wait(self, seconds: float) -> list[Report]:
-        ended, self.jobs = self.jobs, []
-        crash = Outcome("crashed", detail="boom", fault="config")
-        return [Report(job, outcome=Outcome("done", {"loss": 1.0}) if job.number else crash) for job in ended]
-
-    def cancel(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
 def test_what_has_ended_when_the_study_stops_is_on_record(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="first trial crashed"):
-        tuner(tmp_path, tool=objective, workers=3, executor=AtOnce()).run(trials=5)
+        tuner(
+            tmp_path, tool=objective, workers=3, executor=AtOnce(3, Outcome("crashed", detail="boom", fault="config"))
+        ).run(trials=5)
     assert [x.status for x in tuner(tmp_path).study.trials()] == ["crashed", "done", "done"]
 
 

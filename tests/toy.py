@@ -1,11 +1,13 @@
 """Small real things that several tests share: a card, trials, a toy objective."""
 
+import time
 from typing import Any
 
 from tunewright.card import TaskCard
+from tunewright.executors.base import Report
 from tunewright.space import Choice, Float, Int, Space
 from tunewright.trial import Trial
-from tunewright_tools.base import Outcome, Telemetry
+from tunewright_tools.base import Job, Outcome, Telemetry
 
 
 def space() -> Space:
@@ -66,3 +68,27 @@ def failed(
 
 def config(lr: float = 1e-3, width: int = 64, **more: Any) -> dict[str, Any]:
     return {"lr": lr, "optimizer": "adamw", "width": width, **more}
+
+
+class AtOnce:
+    """Workers that say of all their jobs at the same time that they have ended: the first of them so, the others well."""
+
+    def __init__(self, workers: int, first: Outcome) -> None:
+        self.workers, self.first = workers, first
+        self.jobs: list[Job] = []
+
+    def now(self) -> float:
+        return time.time()
+
+    def submit(self, job: Job, stop: Any = None) -> None:
+        self.jobs.append(job)
+
+    def wait(self, seconds: float) -> list[Report]:
+        ended, self.jobs = self.jobs, []
+        return [Report(job, outcome=Outcome("done", {"loss": 1.0}) if i else self.first) for i, job in enumerate(ended)]
+
+    def cancel(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
