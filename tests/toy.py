@@ -71,7 +71,7 @@ def config(lr: float = 1e-3, width: int = 64, **more: Any) -> dict[str, Any]:
 
 
 class AtOnce:
-    """Workers that say of all their jobs at the same time that they have ended: the first of them so, the others well."""
+    """Workers that say of all their jobs at the same time that they have ended: the first as told, the rest well."""
 
     def __init__(self, workers: int, first: Outcome) -> None:
         self.workers, self.first = workers, first
