@@ -24,9 +24,22 @@ def test_a_job_has_its_own_folder_and_the_cards_limits(tmp_path: Path) -> None:
 
 def test_attempts_at_a_trial_share_a_checkpoint_unless_the_run_itself_is_measured(tmp_path: Path) -> None:
     first, second = (job_of(Trial(7, config(0.01), "user", attempt=n, seed=5), card(), tmp_path) for n in (1, 2))
-    assert first.checkpoint == second.checkpoint == tmp_path / "toy" / "00007.checkpoint"
+    assert first.checkpoint == second.checkpoint == tmp_path / "toy" / "00007.checkpoint-function"
     measured = card(constraints=["telemetry.seconds <= 60"])
     assert job_of(Trial(7, config(0.01), "user", seed=5), measured, tmp_path).checkpoint is None
+
+
+def test_a_checkpoint_is_for_the_next_attempt_with_the_same_tool(tmp_path: Path) -> None:
+    short, long = (card(tool={"trainer": "torch_digits", "options": {"epochs": n}}) for n in (2, 3))
+    first = job_of(Trial(7, config(0.01), "user", seed=5), short, tmp_path).checkpoint
+    assert first is not None
+    first.write_text("its state")
+    again = Trial(7, config(0.01), "user", attempt=2, seed=5)
+    assert job_of(again, short, tmp_path).checkpoint == first
+    assert job_of(again, long, tmp_path).checkpoint != first
+    assert first.exists()
+    job_of(Trial(7, config(0.1), "user", seed=5), short, tmp_path)  # of a new study under the name of a deleted one
+    assert not first.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_a_trial_is_on_record(tmp_path: Path) -> None:

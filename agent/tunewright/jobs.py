@@ -1,6 +1,7 @@
 """Trials as jobs of an executor, each in a folder of its own; the news of those that run, and their end."""
 
 import contextlib
+import hashlib
 import shutil
 import time
 from collections import deque
@@ -36,6 +37,8 @@ def job_of(trial: Trial, card: TaskCard, runs: Path) -> Job:
         CardError: the folder cannot be made.
     """
     folder = made_folder(_folder(trial, card, runs))
+    if trial.attempt == 1:  # nothing to go on from: what lies there is of a study of the same name that was deleted
+        drop_checkpoint(trial, card, runs)
     kept = checkpoint(trial, card, runs)
     return Job(trial.number, trial.attempt, trial.config, trial.seed, folder, limits=limits(card), checkpoint=kept)
 
@@ -43,18 +46,19 @@ def job_of(trial: Trial, card: TaskCard, runs: Path) -> Job:
 def checkpoint(trial: Trial, card: TaskCard, runs: Path) -> Path | None:
     """Where a run may keep its state: the next attempt at a trial that was lost or cancelled finds it there.
 
-    None where telemetry is a metric or a constraint: it is measured from outside, of the last attempt alone.
+    Another one where the card's tool has changed meanwhile, since a trainer refuses the state of other options. None
+    where telemetry is a metric or a constraint: it is measured from outside, of the last attempt alone.
     """
     names = [*(m.name for m in card.metrics), *(c.metric for c in card.constraints)]
     if any(name.startswith("telemetry.") for name in names):
         return None
-    return (runs / card.name / f"{trial.number:05d}.checkpoint").resolve()
+    tool = hashlib.sha256(card.tool.model_dump_json().encode()).hexdigest()[:8] if card.tool is not None else "function"
+    return (runs / card.name / f"{trial.number:05d}.checkpoint-{tool}").resolve()
 
 
 def drop_checkpoint(trial: Trial, card: TaskCard, runs: Path) -> None:
     """Remove what a run that has ended for good kept of its state, half-written files with it."""
-    path = checkpoint(trial, card, runs)
-    for left in path.parent.glob(f"{path.name}*") if path is not None else ():
+    for left in (runs / card.name).glob(f"{trial.number:05d}.checkpoint-*"):
         with contextlib.suppress(OSError):  # no result hangs on it
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
