@@ -6,8 +6,8 @@
     python -m benchmarks.parallel --fast
 
 Runs take no time here; their length is drawn (log-normal with a mean of 30 s, a factor of about three between short and
-long ones) and passes on a simulated clock. What is real is the searcher: the seconds that each `ask` and `tell` took
-are added to that clock, and no other worker is served meanwhile.
+long ones) and passes on a simulated clock. What is real is the searcher: the seconds that each `ask` and `tell` took,
+and what it does ahead while all workers are busy, are added to that clock, and no worker is served meanwhile.
 
 A model answers in a thread of the tuner's own, which knows no simulated clock. `--real` therefore lets the runs sleep
 on the machine's own clock: `Tuner.run` as a person would start it, with a played model that answers after 5 s.
@@ -72,6 +72,10 @@ def run(method: str, workers: int, seed: int, trials: int) -> Row:
                 keys.append(task.card.space.key(config))
                 heapq.heappush(running, (now + long[started], started, handle, task.run(config)))
                 started += 1
+            if started < trials:
+                before = time.perf_counter()
+                found.busy()
+                now += time.perf_counter() - before
             end, _, handle, outcome = heapq.heappop(running)
             now = max(now, end)  # it may have ended while the searcher was thinking
             before = time.perf_counter()

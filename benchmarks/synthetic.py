@@ -128,6 +128,9 @@ class Searcher(Protocol):
     def tell(self, handle: Any, outcome: Outcome) -> None:
         """Take note of an outcome."""
 
+    def busy(self) -> None:
+        """Work ahead: all workers have something to do."""
+
     def close(self) -> None:
         """Let go of files."""
 
@@ -147,6 +150,10 @@ class Tunewright:
 
     def tell(self, handle: Any, outcome: Outcome) -> None:
         self._tuner.tell(handle, outcome)
+
+    def busy(self) -> None:
+        started = len(self._tuner.study.trials())
+        self._tuner.planner.prepare(started)  # as `Tuner.events` does
 
     def close(self) -> None:
         self._tuner.close()
@@ -183,6 +190,9 @@ class OptunaSearch:
             self._study.tell(handle, outcome.metrics["loss"])
         else:
             self._study.tell(handle, state=TrialState.FAIL)
+
+    def busy(self) -> None:
+        """Nothing is done ahead."""
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tunewright.acquisition import suggest
+from tunewright.acquisition import promising, suggest
 from tunewright.card import TaskCard
 from tunewright.space import Choice, Float, Int, Space
 from tunewright.surrogate import fit
@@ -70,6 +70,39 @@ def test_eight_at_once_are_eight_different_ones() -> None:
     apart = np.abs(units[:, None] - units[None]).max(-1)[np.triu_indices(8, 1)]
     assert apart.min() > 0.005
     assert all(not SMOOTH.check(c).faults for c in found)
+
+
+def test_what_was_promising_is_scored_anew_with_a_newer_result() -> None:
+    card = _card(SMOOTH, relations=["c < 1.5"])
+    trials = [t for t in _start(card, _quadratic, 16) if not SMOOTH.check(t.config).faults]
+    before, now = (fit(card, known, seed=0) for known in (trials[:-1], trials))
+    assert before is not None
+    assert now is not None
+    found = promising(before, card, trials[:-1], seed=0)
+    scores = before.log_acquisition(found)
+    assert len({SMOOTH.key(c) for c in found}) == len(found) == 100
+    assert (np.diff(scores) <= 0).all()
+    assert scores[0] == pytest.approx(suggest(before, card, trials[:-1], seed=0)[0].score)
+    (best,) = suggest(now, card, trials, seed=0, among=found)
+    assert best.score >= now.log_acquisition(found).max()
+    assert best.config["c"] < 1.5
+
+
+def test_where_all_that_was_promising_has_run_the_space_is_searched() -> None:
+    card = _card(SMOOTH)
+    trials = _start(card, _quadratic)
+    ran = [t.config for t in trials]
+    surrogate = fit(card, trials, seed=0)
+    assert surrogate is not None
+    assert suggest(surrogate, card, trials, seed=0, among=ran) == suggest(surrogate, card, trials, seed=0)
+
+
+def test_nothing_of_a_small_space_is_looked_at_ahead() -> None:
+    card = _card(Space(Choice("a", ["x", "y", "z"]), Int("n", 1, 9)))
+    trials = _start(card, lambda c: float(c["n"]))
+    surrogate = fit(card, trials, seed=0)
+    assert surrogate is not None
+    assert promising(surrogate, card, trials, seed=0) == []
 
 
 def test_running_trials_are_not_suggested_again() -> None:

@@ -38,7 +38,7 @@ def test_a_space_without_untried_configurations_is_the_end() -> None:
     assert end.value.kind == "exhausted"
 
 
-def test_hyperparameters_made_ahead_are_those_that_the_decision_would_find() -> None:
+def test_what_is_made_ahead_is_what_the_decision_would_find() -> None:
     known, news = trials(14), done(14, {**card().space.default(), "lr": 0.02}, 0.1, started=1010.5, finished=1014.5)
     last = Trial(15, {**card().space.default(), "lr": 0.03}, "surrogate", status="running", started=1014.4)
     then = [*known, unfinished(news), last]  # as all workers fell to work; the news come before the decision

@@ -48,6 +48,15 @@ class View:
     """Keys of the configurations on record."""
 
 
+@dataclass(frozen=True)
+class _Ahead:
+    """What is found before the newest results are there."""
+
+    theta: "Array | None"
+    """Hyperparameters of the surrogate."""
+    promising: Sequence[Config]
+
+
 class Views:
     """Looks at the record before each decision.
 
@@ -57,8 +66,8 @@ class Views:
         initial: trials before there is a surrogate.
         seed: keys every draw, together with the trial's number.
         workers: how many trials run at once. With several, the hyperparameters are fitted to what was known when the
-            trial before started, so that this can be done while all workers are busy: the newest results count in all
-            the rest.
+            trial before started, and the space is searched with that, so that both can be done while all workers are
+            busy: with the newest results, the best of what was found is scored anew.
     """
 
     def __init__(
@@ -69,7 +78,7 @@ class Views:
         self._initial = initial
         self._seed = seed
         self.workers = workers
-        self._prepared: tuple[object, Array | None] | None = None
+        self._prepared: tuple[object, _Ahead] | None = None
 
     def taken(self, trials: Sequence[Trial]) -> frozenset[str]:
         """Keys of the configurations of these trials."""
@@ -86,25 +95,30 @@ class Views:
             return View(None, None, taken)
         from tunewright.acquisition import suggest
         from tunewright.gp import one_thread
-        from tunewright.surrogate import fit
 
-        seed, exploit = self._key(number, "fit"), share_used(self._card, trials) >= EXPLOIT
+        ahead = self._ahead(number, trials)
         with one_thread():
-            surrogate = fit(
-                self._card,
-                trials,
-                seed=seed,
-                theta=self._hyperparameters(number, trials),
-                transfer=self._transfer,
-                exploit=exploit,
-                boldness=self._boldness(trials),
-            )
+            surrogate = self._fit(number, trials, ahead.theta if ahead else None)
             if surrogate is None:
                 return View(None, None, taken)
-            own = suggest(surrogate, self._card, trials, n=1, seed=self._key(number, "suggest"))
+            among = ahead.promising if ahead else ()
+            own = suggest(surrogate, self._card, trials, seed=self._key(number, "suggest"), among=among)
         if not own:
             raise exhausted()
         return View(surrogate, own[0].config, taken)
+
+    def _fit(self, number: int, trials: Sequence[Trial], theta: "Array | None") -> "Surrogate | None":
+        from tunewright.surrogate import fit
+
+        return fit(
+            self._card,
+            trials,
+            seed=self._key(number, "fit"),
+            theta=theta,
+            transfer=self._transfer,
+            exploit=share_used(self._card, trials) >= EXPLOIT,
+            boldness=self._boldness(trials),
+        )
 
     def _boldness(self, trials: Sequence[Trial]) -> float:
         """How far a trial goes beyond exploiting, 0 to 1: no two of those that run at once go equally far.
@@ -117,11 +131,11 @@ class Views:
         return (len(trials) % (running + 1)) / running if running and not alone else 0.0
 
     def prepare(self, number: int, trials: Sequence[Trial]) -> None:
-        """Do now what the decision on trial `number` will need and the results to come do not change."""
-        self._hyperparameters(number, trials)
+        """Do now what the decision on trial `number` will need and the results to come change little."""
+        self._ahead(number, trials)
 
-    def _hyperparameters(self, number: int, trials: Sequence[Trial]) -> "Array | None":
-        """Those of a fit to what was known when the trial before started; None where all results should count."""
+    def _ahead(self, number: int, trials: Sequence[Trial]) -> "_Ahead | None":
+        """What was known when the trial before started tells of this one; None where all results should count."""
         trials = [t for t in trials if t.number < number]
         before = next((t for t in trials if t.number == number - 1), None)
         if self.workers == 1 or self._earlier or before is None:
@@ -131,11 +145,15 @@ class Views:
             return None
         key = (number, *(t.record_id for t in known if not t.running))
         if self._prepared is None or self._prepared[0] != key:
+            from tunewright.acquisition import promising
             from tunewright.gp import one_thread
             from tunewright.surrogate import hyperparameters
 
             with one_thread():
-                self._prepared = (key, hyperparameters(self._card, known, seed=self._key(number, "fit")))
+                theta = hyperparameters(self._card, known, seed=self._key(number, "fit"))
+                then = self._fit(number, known, theta)
+                found = promising(then, self._card, known, seed=self._key(number, "suggest")) if then else []
+            self._prepared = (key, _Ahead(theta, found))
         return self._prepared[1]
 
     @cached_property
