@@ -1,4 +1,4 @@
-"""The surrogate's libraries are loaded beside programs alone, and an import that fails is said where it is needed."""
+"""The surrogate's libraries are loaded beside programs, beside an objective once it has run; and a failing import."""
 
 import subprocess
 import sys
@@ -29,6 +29,12 @@ def said(script: str) -> list[str]:
 @pytest.mark.slow
 def test_they_are_loaded_beside_programs_whose_study_goes_on_long_enough() -> None:
     loaded = "preload(program, 6)\nprint(sorted(heavy & set(sys.modules)))"
+    assert said(SCRIPT + loaded) == ["[]", "['scipy', 'torch', 'tunewright.surrogate']"]
+
+
+@pytest.mark.slow
+def test_they_are_loaded_beside_an_objective_that_has_run() -> None:
+    loaded = "preload(function, 6, ended=True)\nprint(sorted(heavy & set(sys.modules)))"
     assert said(SCRIPT + loaded) == ["[]", "['scipy', 'torch', 'tunewright.surrogate']"]
 
 

@@ -134,6 +134,7 @@ class Tuner:
         running: Running[Trial] = Running(executor)
         made_folder(self.folder / self.card.name)  # before a trial is on record that could not run there
         yield from self._resuming()
+        ended = False
         try:
             while True:
                 while len(running) < self.workers and (trial := self._next(executor.now(), wait=not running)):
@@ -145,12 +146,13 @@ class Tuner:
                     yield from self._silence()
                 if not running and self.stopped is not None:
                     break
-                preload(executor, trials if trials is not None else self.card.budget.trials)
+                preload(executor, trials if trials is not None else self.card.budget.trials, ended=ended)
                 for trial, report in running.news(REPLY_TICK_S if self._reply_pending else TICK_S):
                     if report.point is not None:
                         yield Progress(trial.number, report.point)
                     if report.outcome is not None:
                         trial = self._ended(trial, report.outcome)  # on disk before we go on
+                        ended = True
                         yield Finished(trial, self._is_best(trial))
                         check_healthy(self.study.trials(), trial)
                 self._renew(running.items(), executor.now())
