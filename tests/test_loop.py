@@ -150,6 +150,23 @@ def test_enqueued_points_run_next_after_trial_0(tmp_path: Path) -> None:
     assert [x.config["lr"] for x in trials[1:]] == [0.05, 0.06]
 
 
+def test_equal_points_in_line_run_at_once(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    t.enqueue([config(0.05), config(0.05), card().space.default()])
+    asked = t.ask(4)
+    assert [x.source for x in asked] == ["default", "user", "user", "user"]
+    assert [t.tell(x, 1.0).status for x in asked] == ["done"] * 4
+
+
+def test_a_cancelled_trial_runs_again_beside_an_equal_one(tmp_path: Path) -> None:
+    t = tuner(tmp_path, workers=2)
+    t.enqueue([config(0.05), config(0.05)])
+    first, second = t.ask(3)[1:]
+    t.study.requeue(t.tell(first, status="cancelled"))
+    again = t.ask()
+    assert (again.number, again.attempt, again.config) == (first.number, 2, second.config)
+
+
 def test_enqueueing_an_impossible_point_names_its_faults_and_enqueues_none(tmp_path: Path) -> None:
     t = tuner(tmp_path)
     with pytest.raises(CardError, match=r"lr = 3 is outside[\s\S]*no point was enqueued"):

@@ -35,7 +35,10 @@ class AlreadyFinishedError(StudyError):
 
 
 def rival_of(mine: Trial, attempts: Iterable[Trial], key: Callable[[Trial], str]) -> Trial | None:
-    """The older trial because of which this one must not run; None when it may."""
+    """The older trial because of which this one must not run; None when it may.
+
+    What a person put in line runs beside an equal one: nothing else can take its place, as it can where we choose.
+    """
     for t in attempts:
         if t.record_id >= mine.record_id:
             continue
@@ -43,7 +46,7 @@ def rival_of(mine: Trial, attempts: Iterable[Trial], key: Callable[[Trial], str]
         if (
             (t.number == mine.number and t.attempt >= mine.attempt)
             or (t.queue_id is not None and t.queue_id == mine.queue_id)
-            or (at_once and key(t) == key(mine))
+            or (at_once and mine.queue_id is None and key(t) == key(mine))
         ):
             return t
     return None
