@@ -15,7 +15,7 @@ from tunewright_tools.base import Outcome
 
 
 def tuner(folder: Path, model: Any = None, **changes: Any) -> Tuner:
-    options = {k: changes.pop(k) for k in ("workers", "seed", "tool", "executor") if k in changes}
+    options = {k: changes.pop(k) for k in ("workers", "seed", "tool", "executor", "textbook") if k in changes}
     return Tuner(card(**changes), model, storage=f"sqlite:///{folder}/study.db", folder=folder / "runs", **options)
 
 
@@ -110,6 +110,19 @@ def test_asking_for_the_last_trial_asks_no_model_for_another(tmp_path: Path, lim
         t.planner.limit = 2
     assert [x.source for x in t.ask(2)] == ["default", "textbook"]
     assert asked.wait(0.5 if limited_by else 30) is (limited_by is None)
+
+
+def test_the_last_trial_is_not_run_by_two_processes_that_choose_at_once(tmp_path: Path) -> None:
+    other = tuner(tmp_path, textbook=False)
+
+    def reply(request: Any) -> dict[str, Any]:
+        other.tell(other.ask(), 1.0)
+        return points(0.02)
+
+    found = tuner(tmp_path, Scripted([reply], repeat_last=True), textbook=False).run(objective, trials=2)
+    assert [x.number for x in found.trials] == [0, 1]
+    assert found.stopped is not None
+    assert found.stopped.kind == "trials"
 
 
 def test_a_failing_model_is_silenced_and_said_so(tmp_path: Path) -> None:

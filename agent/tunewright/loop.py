@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -28,6 +29,7 @@ from tunewright.preload import preload
 from tunewright.proposer import Proposer
 from tunewright.pruning.early import EarlyStop
 from tunewright.result import Result, result_of
+from tunewright.rivals import Withdrawn
 from tunewright.stopping import StopReason, stop_reason
 from tunewright.telling import outcome_of, point_of
 from tunewright.toolbox import open_tool
@@ -191,8 +193,12 @@ class Tuner:
         """
         self._reply_pending = False
         with self.study.one_look():
-            self.stopped = _ASKED if self._asked_to_end is not None else self._stop_reason(now)
-            return None if self.stopped is not None else self._started(wait=wait)
+            while True:
+                self.stopped = _ASKED if self._asked_to_end is not None else self._stop_reason(now)
+                if self.stopped is not None:
+                    return None
+                with suppress(Withdrawn):  # after a trial of another process the rules are asked again: it counts
+                    return self._started(wait=wait)
 
     def _stop_reason(self, now: float) -> StopReason | None:
         # a lost or cancelled trial that waits to run again uses up no budget
@@ -281,7 +287,10 @@ class Tuner:
         if n is not None:
             return [self.ask() for _ in range(n)]
         with self._choosing, self.study.one_look():
-            trial = self._started(wait=True)
+            while True:
+                with suppress(Withdrawn):
+                    trial = self._started(wait=True)
+                    break
             if trial is None:
                 assert self.stopped is not None
                 raise StudyError(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from tunewright.planner import Planner
-from tunewright.rivals import Withdrawn
 from tunewright.seeds import tuning_seed
 from tunewright.study import Study
 from tunewright.trial import Trial, Verdict
@@ -26,19 +25,11 @@ class NextTrial:
         Raises:
             NothingLeft: no further trial is worth running.
             ReplyPending: in place of waiting, unless `wait`.
+            Withdrawn: another process was faster with the same trial; the record has been looked at anew.
         """
         with self._study.one_look():
-            while True:
-                waiting = self._study.queue()
-                try:
-                    return (
-                        self._rerun(waiting)
-                        or self._default_first()
-                        or self._queued(waiting)
-                        or self._decided(wait=wait)
-                    )
-                except Withdrawn:
-                    continue  # another process was faster with the same point; the start has looked at the record anew
+            waiting = self._study.queue()
+            return self._rerun(waiting) or self._default_first() or self._queued(waiting) or self._decided(wait=wait)
 
     def _rerun(self, waiting: Sequence[QueueEntry]) -> Trial | None:
         """A lost or cancelled trial, once more: the same number, seed and story, another attempt."""
