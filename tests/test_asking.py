@@ -60,6 +60,29 @@ def test_no_second_call_is_made_once_the_first_has_cost_the_whole_budget(tmp_pat
     assert len(model.requests) == 1
 
 
+def test_each_of_two_processes_that_ask_for_one_trial_at_once_has_its_call_on_record(tmp_path: Path) -> None:
+    def opened(model: Any) -> Tuner:
+        return Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, textbook=False)
+
+    def paid(*rates: float) -> Reply:
+        given = {"proposals": [{"config": {**config(lr), "momentum": None}} for lr in rates]}
+        return Reply(str(given), given, cost_usd=0.1)
+
+    def meanwhile(request: Any) -> Reply:
+        other.tell(other.ask(), 1.0)
+        return paid(0.02, 0.03)
+
+    other = opened(Scripted([lambda request: paid(0.05)]))
+    ledger = opened(Scripted([meanwhile])).run(objective, trials=4).ledger
+    assert ledger.totals().cost_usd == pytest.approx(0.2)
+    given = {(c.id, p.index): p.config["lr"] for c in ledger.calls() for p in c.proposals}
+    assert sorted(given.values()) == [0.02, 0.03, 0.05]
+    ran = {t.number: t.config["lr"] for t in other.study.trials()}
+    assert [given[f.call_id, f.index] for f in ledger.fates() if f.trial_number] == [
+        ran[f.trial_number] for f in ledger.fates() if f.trial_number
+    ]
+
+
 def test_an_error_of_ours_in_the_models_thread_is_not_swallowed(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         run(tmp_path, Scripted([lambda request: 1 // 0]), 3)

@@ -16,7 +16,8 @@ class Call:
     """One call of a model, as it was made and answered."""
 
     id: str
-    """Made of the trial number, the purpose and a count, so that a study that goes on finds its own calls again."""
+    """Made of the trial number, the purpose and a count, so that a study that goes on finds its own calls again; and
+    of something random where several processes asked the same at once."""
     number: int
     """The trial that it was asked for."""
     purpose: str

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Collection
+from uuid import uuid4
 
 from tunewright.brief import Brief
 from tunewright.card import TaskCard
@@ -110,6 +111,8 @@ class Proposer:
             purpose="repair" if repair else question.round,
         )
         reply, error = self._complete(request, started)
+        if self.ledger.get(identity) is not None:  # another process has asked for this trial meanwhile: both count
+            identity += f"-{uuid4().hex[:6]}"
         call = self._written(identity, question, request, number, reply, error, started)
         self.ledger.record(call)
         return call
