@@ -233,6 +233,15 @@ def test_only_one_process_at_a_time(tmp_path: Path) -> None:
         t.confirm(2, objective=noisy)
 
 
+def test_a_process_with_our_number_in_another_container_is_another_one(tmp_path: Path) -> None:
+    t = studied(tmp_path)
+    t.study.set("confirming", {**Lease.mine().to_json(), "host": "another", "machine": "another", "boot": "another"})
+    with pytest.raises(StudyError, match="on another runs the final evaluation"):
+        t.confirm(2, objective=noisy)
+    t.study.set("confirming", Lease.mine().to_json())  # left by a thread of ours that was cut short
+    assert t.confirm(2, objective=noisy).verdict.told_apart is not None
+
+
 def test_constraints_choose_among_what_keeps_them(tmp_path: Path) -> None:
     t = studied(tmp_path, constraints=["loss >= 0.3"])
     chosen = [label for label, _ in arms_of(t.study, 1)]

@@ -78,7 +78,7 @@ def confirming(study: Study, executor: Executor, folder: Path, k: int, top: int)
 
 def _claim(study: Study) -> None:
     held = study.get(_LEASE)
-    if held is not None and not (lease := Lease.from_json(held)).stale() and lease.pid != Lease.mine().pid:
+    if held is not None and not (lease := Lease.from_json(held)).own() and not lease.stale():
         raise StudyError(f"{lease.holder()} runs the final evaluation of {study.name!r}", "wait for it, or end it")
     study.set(_LEASE, Lease.mine().to_json())
 
