@@ -1,8 +1,9 @@
 """Shared by all tests: sockets beyond loopback are closed, so that a test which needs the network fails here too."""
 
 import os
+import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,25 @@ def _closed_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
 def url(tmp_path: Path) -> str:
     """The address of a record that is not there yet."""
     return f"sqlite:///{tmp_path / 'tune.db'}"
+
+
+@pytest.fixture
+def clock_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Show us the kernel's facts of a process as they are once somebody has set the clock back by an hour."""
+    import psutil
+
+    if not psutil.LINUX:
+        pytest.skip("only Linux moves the time of its boot with the clock")
+
+    def set_back(pid: int) -> None:
+        shown = tmp_path / "proc"
+        shown.mkdir()
+        (shown / str(pid)).symlink_to(f"/proc/{pid}")
+        stat = Path("/proc/stat").read_text()
+        (shown / "stat").write_text(re.sub(r"btime (\d+)", lambda m: f"btime {int(m[1]) - 3600}", stat))
+        monkeypatch.setattr(psutil, "PROCFS_PATH", str(shown))
+
+    return set_back
 
 
 @pytest.fixture

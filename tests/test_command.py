@@ -333,6 +333,14 @@ def test_an_orphan_is_reaped_with_all_it_started(tmp_path: Path) -> None:
     assert not process.reap(tmp_path)
 
 
+def test_an_orphan_is_reaped_after_the_clock_was_set(tmp_path: Path, clock_set_back: Callable[[int], None]) -> None:
+    with subprocess.Popen(["sleep", "30"], start_new_session=True) as left:
+        process.remember(tmp_path, left.pid)
+        clock_set_back(left.pid)
+        assert process.reap(tmp_path)
+        assert left.wait() == -signal.SIGTERM
+
+
 def test_an_orphans_children_are_reaped_when_it_is_dead_itself(tmp_path: Path) -> None:
     left = orphan(tmp_path, str(PROGRAMS / "family.py"), "plain", "stay")
     left.kill()
@@ -342,7 +350,7 @@ def test_an_orphans_children_are_reaped_when_it_is_dead_itself(tmp_path: Path) -
     assert all(dead(pid_of(tmp_path, name)) for name in ("child", "grandchild"))
 
 
-@pytest.mark.parametrize("change", [{"create_time": 1000.0}, {"host": "another"}, {"pid": None}])
+@pytest.mark.parametrize("change", [{"created": 1000.5}, {"host": "another"}, {"boot": "another"}, {"pid": None}])
 def test_another_process_with_that_number_is_left_alone(tmp_path: Path, change: dict[str, Any]) -> None:
     with subprocess.Popen(["sleep", "30"], start_new_session=True) as other:
         process.remember(tmp_path, other.pid)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from quick import card_file
 from toy import AtOnce, card, config, objective
@@ -21,6 +22,7 @@ from tunewright.lease import Lease
 from tunewright.report import report
 from tunewright.study import Study
 from tunewright_tools.base import Outcome
+from tunewright_tools.process import created
 
 
 def tuner(folder: Path, **changes: Any) -> Tuner:
@@ -225,9 +227,7 @@ def test_what_cannot_be_confirmed_is_said(tmp_path: Path) -> None:
 def test_only_one_process_at_a_time(tmp_path: Path) -> None:
     t = studied(tmp_path)
     parent = {**Lease.mine().to_json()}
-    import psutil
-
-    parent |= {"pid": os.getppid(), "created": psutil.Process(os.getppid()).create_time()}
+    parent |= {"pid": os.getppid(), "created": created(psutil.Process(os.getppid()))}
     t.study.set("confirming", parent)
     with pytest.raises(StudyError, match="runs the final evaluation"):
         t.confirm(2, objective=noisy)

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from tunewright.lease import SECONDS, Lease
+from tunewright_tools.process import created
 
 
 def test_the_lease_of_a_living_process_holds_however_old_it_is():
@@ -20,7 +21,7 @@ def test_the_lease_of_a_living_process_holds_however_old_it_is():
 
 def test_the_lease_of_a_dead_process_is_stale_at_once():
     p = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    theirs = replace(Lease.mine(), pid=p.pid, created=psutil.Process(p.pid).create_time())
+    theirs = replace(Lease.mine(), pid=p.pid, created=created(psutil.Process(p.pid)))
     assert not theirs.stale()
     p.kill()
     deadline = time.monotonic() + 10
@@ -30,6 +31,13 @@ def test_the_lease_of_a_dead_process_is_stale_at_once():
     assert theirs.stale()  # dead, and not yet waited for
     p.communicate()
     assert theirs.stale()
+
+
+def test_the_lease_of_a_living_process_holds_when_the_clock_is_set(clock_set_back):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as p:
+        theirs = replace(Lease.mine(), pid=p.pid, created=created(psutil.Process(p.pid)))
+        clock_set_back(p.pid)
+        assert not theirs.stale()
 
 
 def test_a_process_number_that_was_given_again_does_not_count():

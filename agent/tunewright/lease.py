@@ -11,8 +11,6 @@ from typing import Any
 SECONDS = 180.0
 """How long a lease holds unless it is renewed; a loop renews its leases every minute."""
 
-_CLOCK_SLACK = 2.0  # seconds; the kernel counts process starts from a boot time that clock corrections move
-
 
 @dataclass(frozen=True)
 class Lease:
@@ -20,7 +18,7 @@ class Lease:
 
     pid: int
     created: float
-    """When the process began, Unix seconds."""
+    """When the process began, in seconds since that boot; Unix seconds where `boot` is empty."""
     host: str
     machine: str
     """The machine's own id, for hosts that share a name; empty where there is none."""
@@ -72,11 +70,13 @@ class Lease:
 def _lives(pid: int, created: float) -> bool:
     import psutil
 
+    from tunewright_tools import process
+
     try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        found = psutil.Process(pid)
+        if found.status() == psutil.STATUS_ZOMBIE:
             return False
-        return abs(process.create_time() - created) <= _CLOCK_SLACK
+        return abs(process.created(found) - created) <= process.CREATED_SLACK
     except psutil.NoSuchProcess:
         return False
 
@@ -85,12 +85,14 @@ def _lives(pid: int, created: float) -> bool:
 def _me(pid: int) -> Lease:  # keyed by the pid, so that a forked child gets its own
     import psutil
 
+    from tunewright_tools import process
+
     return Lease(
         pid=pid,
-        created=psutil.Process(pid).create_time(),
+        created=process.created(psutil.Process(pid)),
         host=socket.gethostname(),
         machine=_read("/etc/machine-id"),
-        boot=_read("/proc/sys/kernel/random/boot_id"),
+        boot=process.boot(),
         namespace=_link("/proc/self/ns/pid"),
         until=0.0,
     )

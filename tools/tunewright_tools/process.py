@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 
 FILE = "process.json"
-_CLOCK_SLACK = 2.0
-"""Seconds by which a process's reported creation time may move when the system clock is set."""
+CREATED_SLACK = 2.0
+"""Seconds by which what is told of a process's creation may differ: the kernel gives its boot time in whole seconds."""
 _KILL_SECONDS = 5.0
 
 
@@ -26,6 +26,26 @@ def alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def boot() -> str:
+    """The id of the boot of this machine; empty where it is not known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def created(process: psutil.Process) -> float:
+    """When the process began: seconds since the boot where that has an id, else Unix seconds.
+
+    Of the boot, since whoever sets the clock moves the time of the day at which everything that runs seems to have
+    begun: by hours on a machine without a clock of its own, by the time that a virtual one was held.
+
+    Raises:
+        psutil.Error: it is gone.
+    """
+    return process.create_time() - (psutil.boot_time() if boot() else 0.0)
 
 
 def members(leader: int) -> list[psutil.Process]:
@@ -83,10 +103,10 @@ def remember(folder: Path, pid: int) -> None:
         OSError: it cannot be written.
     """
     try:
-        created = psutil.Process(pid).create_time()
+        began = created(psutil.Process(pid))
     except psutil.Error:
         return  # it has ended already: there is nothing to end later
-    record = {"pid": pid, "create_time": created, "host": socket.gethostname()}
+    record = {"pid": pid, "created": began, "boot": boot(), "host": socket.gethostname()}
     (folder / FILE).write_text(json.dumps(record) + "\n", encoding="utf-8")
 
 
@@ -99,22 +119,22 @@ def forget(folder: Path) -> None:
 def reap(folder: Path) -> bool:
     """End what still runs in a run's folder after the session that started it died.
 
-    Only a process whose pid and creation time are those written down, on this host, is ended, with all that it
-    started. Where it is gone but others of its session live on, those that have this folder as TUNEWRIGHT_TRIAL_DIR
-    are ended.
+    Only a process whose pid and creation time are those written down, of this boot of this host, is ended, with all
+    that it started. Where it is gone but others of its session live on, those that have this folder as
+    TUNEWRIGHT_TRIAL_DIR are ended.
 
     Returns:
         True when something was alive and is dead now.
     """
     try:
         record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        pid, created, host = int(record["pid"]), float(record["create_time"]), record["host"]
+        pid, began, where = int(record["pid"]), float(record["created"]), (record["host"], record["boot"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    if host != socket.gethostname() or pid <= 1:
+    if where != (socket.gethostname(), boot()) or pid <= 1:
         return False
     ended = False
-    if _is(pid, created):
+    if _is(pid, began):
         # A dead leader that nobody has waited for still holds its pid, so its session is safely its own.
         ended = bool(members(pid)) and end(pid, grace_seconds=1.0)
     elif not psutil.pid_exists(pid):
@@ -126,10 +146,9 @@ def reap(folder: Path) -> bool:
     return ended
 
 
-def _is(pid: int, created: float) -> bool:
+def _is(pid: int, began: float) -> bool:
     try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - created) < _CLOCK_SLACK
+        return abs(created(psutil.Process(pid)) - began) < CREATED_SLACK
     except psutil.Error:
         return False
 
