@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from record_worker import card, config, start
 
+from tunewright import Tuner
 from tunewright.errors import StudyError
 from tunewright.study import Study
 
@@ -60,6 +61,19 @@ def test_a_study_that_was_deleted_meanwhile_is_said_to_be_gone(study, url):
     for look in (study.trials, lambda: study.get("x"), lambda: start(study, config(0), 0)):
         with pytest.raises(StudyError, match="the study is there no more"):
             look()
+
+
+def test_nothing_goes_to_the_study_that_has_a_deleted_ones_number(url, tmp_path):
+    with Tuner(card(), None, url, folder=tmp_path) as tuner:
+        tuner.tell(tuner.ask(), 1.0)
+        Study.load(url).delete()
+        other = Study.open(card(name="other", metric="acc", direction="maximize"), url)
+        before = other.attributes("")
+        for late in (tuner.ask, lambda: tuner.study.set("call/1", {}), lambda: tuner.enqueue([config(0)])):
+            with pytest.raises(StudyError, match="the study is there no more"):
+                late()
+    assert (other.trials(), other.attributes("")) == ([], before)
+    other.close()
 
 
 def test_no_trial_starts_on_a_record_whose_file_is_gone(study, url):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from tunewright.card import TaskCard
 from tunewright.errors import CardError, StudyError, did_you_mean
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Of what this version writes."""
+FOUNDED = "tunewright"
+"""The attribute with the format, and an id that no other study has."""
 
 _MAKING_SECONDS = 2.0
 
@@ -81,7 +84,9 @@ def found_or_made(storage: "BaseStorage", address: Address, card: TaskCard, seed
 
 def _write_card(storage: "BaseStorage", study_id: int, card: TaskCard, seed: int) -> None:
     space = card.space.to_json()
-    attributes = {"tunewright": {"format": FORMAT}, "seed": seed, "space/0": space, "space revision": 0}
+    # SQLite gives the number of a deleted study to the next one: the id tells which of the two this is, for good
+    founded = storage.get_study_user_attrs(study_id).get(FOUNDED, {"format": FORMAT, "id": uuid4().hex})
+    attributes = {FOUNDED: founded, "seed": seed, "space/0": space, "space revision": 0}
     for key, value in attributes.items():
         storage.set_study_user_attr(study_id, key, value)
     storage.set_study_system_attr(study_id, "study:metric_names", [m.name for m in card.metrics])
@@ -110,7 +115,7 @@ def card_on_record(attributes: Mapping[str, Any], name: str, shown: str) -> Task
     Raises:
         StudyError: another version wrote it, and this one cannot read it.
     """
-    written = attributes["tunewright"]["format"]
+    written = attributes[FOUNDED]["format"]
     if written > FORMAT:
         raise StudyError(
             f"study {name!r} in {shown} is of format {written}, this version reads up to {FORMAT}",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
 from tunewright.errors import StudyError
-from tunewright.founding import ours
+from tunewright.founding import FOUNDED, ours
 from tunewright.lease import Lease
 from tunewright.rows import CONSTRAINTS, LEASE, START, Row
 from tunewright.space import Space
@@ -38,6 +38,7 @@ class Table:
         self.rdb = rdb
         self._address = address
         self._id = study_id
+        self._founded: Any = None
 
     @contextmanager
     def speaking(self, doing: str) -> Iterator[None]:
@@ -55,6 +56,7 @@ class Table:
 
     def set(self, key: str, value: Any) -> None:
         """Write one attribute; plain data, NaN and infinities included."""
+        self.attributes(FOUNDED)  # raises where the study is gone and its number another one's
         with self.speaking(f"write {key}"):
             self.storage.set_study_user_attr(self._id, key, to_plain(value))
 
@@ -62,6 +64,9 @@ class Table:
         """All attributes whose key starts with the prefix, or with one of them."""
         with self.speaking("be read"):
             found = self.storage.get_study_user_attrs(self._id)
+            self._founded = self._founded or found.get(FOUNDED)
+            if found.get(FOUNDED) != self._founded:
+                raise KeyError(self._id)  # the number is another study's now
         return {key: from_plain(value) for key, value in found.items() if key.startswith(prefix)}
 
     # -- rows ----------------------------------------------------------------------------------------------------
