@@ -174,6 +174,15 @@ def test_keys_tell_configurations_apart_by_the_digits_that_matter() -> None:
     assert NESTED.key(one) != NESTED.key({**one, "depth": 3})
 
 
+@pytest.mark.parametrize("step", [None, 0.1])
+def test_minus_zero_is_zero(step: float | None) -> None:
+    space = Space(Float("x", -1, 1, step=step), Float("y", -1, 1), held={"y": [-0.0, 0.5]})
+    assert space.key({"x": -0.0, "y": -0.0}) == space.key({"x": 0.0, "y": 0.0})
+    around = space.from_unit(np.array([[0.49999, 0.5], [0.5, 0.5], [0.50001, 0.5]]))
+    assert {repr(config["x"]) for config in around} == {"0.0"}
+    assert len(set(space.keys(around))) == 1
+
+
 def test_keys_of_held_values_that_have_more_digits_than_matter() -> None:
     held = NESTED.with_held({"lr": 0.00123456})
     configs = held.from_unit(np.full((1, len(held)), 0.5))

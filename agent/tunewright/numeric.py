@@ -183,10 +183,10 @@ def _scale(parameter: Float, value: float) -> float:
 
 
 def _shortest(value: float, resolution: float) -> float:
-    """The value in as few digits as keep it within half a `resolution`."""
+    """The value in as few digits as keep it within half a `resolution`; never -0.0, since that is 0.0."""
     if value == 0 or resolution <= 0:
-        return float(value)
-    return round(float(value), math.ceil(-math.log10(resolution)))
+        return float(value) + 0.0
+    return round(float(value), math.ceil(-math.log10(resolution))) + 0.0
 
 
 def _shortest_each(values: "Units", resolutions: "Units") -> "Units":
@@ -209,7 +209,7 @@ def _shortest_each(values: "Units", resolutions: "Units") -> "Units":
     sure &= (np.abs(scaled) < _SURE) & (np.abs(np.abs(scaled - whole) - 0.5) > _NEAR)
     for i in np.flatnonzero(~sure).tolist():
         short[i] = _shortest(float(values[i]), float(resolutions[i]))
-    return np.asarray(short)
+    return np.asarray(short + 0.0)
 
 
 @dataclass(frozen=True)
