@@ -54,6 +54,16 @@ def test_most_values_tie_with_the_best() -> None:
     assert z[4] > z[0]
 
 
+@pytest.mark.parametrize("tie", [2.302585092994046, 1e10, -0.1])
+def test_most_values_tie_with_the_worst_and_the_best_is_less_by_a_rounding_error(tie: float) -> None:
+    y = np.array([np.nextafter(tie, -np.inf), tie, tie, tie])
+    s = scale(y)
+    z = s.forward(y)
+    assert np.isfinite(z).all()
+    assert z[0] < z[1] == z[2] == z[3]
+    np.testing.assert_allclose(s.back(z), y)
+
+
 def test_beyond_the_ends_the_map_goes_on() -> None:
     y = np.array([1.0, 2.0, 3.0, 10.0])
     s = scale(y)

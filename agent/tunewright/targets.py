@@ -55,9 +55,10 @@ def scale(losses: Array) -> Scale:
         return Scale(knots, np.zeros(1), max(abs(float(knots[0])), 1.0))
     median = float(np.median(values))
     unit = float(np.sqrt(np.mean((values[values <= median] - median) ** 2)))
-    if unit <= 1e-12 * abs(median):
+    above = knots[knots > median]
+    if unit <= 1e-12 * abs(median) and len(above):
         # at least half of the losses tie with the best: nothing to keep apart there, the others give the unit
-        unit = float(np.median(knots[knots > median] - median))
+        unit = float(np.median(above - median))
     z = (knots - median) / unit
     far = np.maximum(z - _FAR, 0.0)
     z = np.where(far > 0, _FAR + far / (1 + far / _FAR), z)
