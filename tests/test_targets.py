@@ -1,5 +1,7 @@
 """Standardising values: order kept, bad tail tamed, good half kept apart, and back."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -62,6 +64,24 @@ def test_most_values_tie_with_the_worst_and_the_best_is_less_by_a_rounding_error
     assert np.isfinite(z).all()
     assert z[0] < z[1] == z[2] == z[3]
     np.testing.assert_allclose(s.back(z), y)
+
+
+@pytest.mark.parametrize("factor", [1e300, -1e300, 1e-300, 1e160, 1e-160])
+def test_values_of_any_size_are_standardised(factor: float) -> None:
+    y = np.array([0.3, 1.0, 0.7, 0.9, 0.4]) * factor
+    s = scale(y)
+    np.testing.assert_allclose(s.forward(y), scale(y / abs(factor)).forward(y / abs(factor)), rtol=1e-9)
+    np.testing.assert_allclose(s.back(s.forward(y)), y)
+
+
+@pytest.mark.parametrize("penalty", [1e300, sys.float_info.max])
+def test_the_largest_number_there_is_as_a_penalty_is_only_bad(penalty: float) -> None:
+    y = np.array([1e-9, 2e-9, 3e-9, 4e-9, penalty])
+    s = scale(y)
+    z = s.forward(y)
+    assert (np.diff(z) > 1e-3).all()
+    assert z[-1] < 3
+    assert np.isfinite(s.back(np.array([-3.0, 0.0, 5.0]))).all()
 
 
 def test_beyond_the_ends_the_map_goes_on() -> None:

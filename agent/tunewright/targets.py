@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 _FAR = 2.0
 """Units above the median from which on a loss is only bad, however bad."""
 
+_LARGEST = float(np.finfo(float).max)
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -37,10 +39,12 @@ class Scale:
         return self._map(np.asarray(z, dtype=float), self.z, self.losses, self.unit)
 
     def _map(self, x: Array, xs: Array, ys: Array, below: float) -> Array:
-        above = (ys[-1] - ys[-2]) / (xs[-1] - xs[-2]) if len(xs) > 1 else below
-        inside = np.interp(x, xs, ys)
-        out = np.where(x < xs[0], ys[0] + below * (x - xs[0]), inside)
-        return np.asarray(np.where(x > xs[-1], ys[-1] + above * (x - xs[-1]), out))
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss may be as large as a double can be
+            above = (ys[-1] - ys[-2]) / (xs[-1] - xs[-2]) if len(xs) > 1 else below
+            inside = np.interp(x, xs, ys)
+            out = np.where(x < xs[0], ys[0] + below * (x - xs[0]), inside)
+            out = np.where(x > xs[-1], ys[-1] + above * (x - xs[-1]), out)
+        return np.asarray(np.clip(out, -_LARGEST, _LARGEST))
 
 
 def scale(losses: Array) -> Scale:
@@ -54,12 +58,13 @@ def scale(losses: Array) -> Scale:
     if len(knots) == 1:
         return Scale(knots, np.zeros(1), max(abs(float(knots[0])), 1.0))
     median = float(np.median(values))
-    unit = float(np.sqrt(np.mean((values[values <= median] - median) ** 2)))
+    unit = _size(values[values <= median] - median)
     above = knots[knots > median]
     if unit <= 1e-12 * abs(median) and len(above):
         # at least half of the losses tie with the best: nothing to keep apart there, the others give the unit
         unit = float(np.median(above - median))
-    z = (knots - median) / unit
+    with np.errstate(over="ignore"):
+        z = np.minimum((knots - median) / unit, _LARGEST)
     far = np.maximum(z - _FAR, 0.0)
     z = np.where(far > 0, _FAR + far / (1 + far / _FAR), z)
     z = z + 1e-9 * np.arange(len(z))  # knots that a double can no longer tell apart stay in order
@@ -67,3 +72,9 @@ def scale(losses: Array) -> Scale:
     centre = float(weights @ z)
     size = float(np.sqrt(weights @ (z - centre) ** 2))
     return Scale(knots, (z - centre) / size, unit * size)
+
+
+def _size(values: Array) -> float:
+    """The root of their mean square, without overflow and underflow on the way."""
+    _, exponent = np.frexp(np.abs(values).max())
+    return float(np.ldexp(np.sqrt(np.mean(np.ldexp(values, -exponent) ** 2)), exponent))
