@@ -74,6 +74,15 @@ def test_the_reference_point_lies_beyond_the_worst_of_the_front() -> None:
     np.testing.assert_allclose(reference(simplex), [4.0, 4.0, 4.0])  # ten points: three steps a side
 
 
+@pytest.mark.parametrize("constant", [1e18, -1e18, 1e300])
+def test_a_large_loss_that_never_varies_leaves_the_others_their_shares(constant: float) -> None:
+    small, large = (np.array([[3.0, c], [2.0, c], [4.0, c], [1.5, c]]) for c in (7.0, constant))
+    assert reference(large)[1] > constant
+    for n in (1, 2, 3):
+        (gain, had), (same, before) = growth(small[:n], small[n]), growth(large[:n], large[n])
+        assert same / (same + before) == pytest.approx(gain / (gain + had), rel=1e-6)
+
+
 def test_scale_and_shift_of_a_loss_change_no_share() -> None:
     Y = _rows(20, 3, seed=5)
     Z = Y * np.array([1e3, 1e-2, 7.0]) + np.array([5.0, -1.0, 100.0])

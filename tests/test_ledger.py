@@ -170,6 +170,13 @@ def test_contributions_of_several_metrics_share_the_fronts_hypervolume():
     assert found["surrogate"].gain == pytest.approx(0.75 / 2.25)
 
 
+def test_contributions_beside_a_large_metric_that_never_varies():
+    metrics = [{"name": "acc", "direction": "maximize"}, {"name": "flops", "direction": "minimize"}]
+    task = card(metric=None, direction=None, metrics=metrics)
+    found = contributions(task, [trial(0, "default", 1.0, flops=1e18), trial(1, "llm", 2.0, flops=1e18)])
+    assert found["llm"] == Contribution("llm", 1, 1, 1, {}, 1, 1.0)
+
+
 def test_a_running_trial_has_a_turn_and_no_result():
     found = contributions(card(), [Trial(0, config(0), "llm", turn="llm")])
     assert found == {"llm": Contribution("llm", 1, 1, 0, {}, 0, 0.0)}

@@ -43,7 +43,8 @@ def reference(Y: Array) -> Array:
     worst, best = P.max(0), P.min(0)
     width = np.where(worst > best, worst - best, Y.max(0) - best)
     width = np.where(width > 0, width, 1.0)  # a loss that never varied: any width gives the same order
-    return np.asarray(worst + max(1 / H, _LEAST) * width)
+    # beside a large enough loss the width is a rounding error, and r would lie on the front: nothing would count
+    return np.asarray(np.maximum(worst + max(1 / H, _LEAST) * width, np.nextafter(worst, np.inf)))
 
 
 def volume(P: Array, r: Array) -> float:
