@@ -183,6 +183,22 @@ def test_minus_zero_is_zero(step: float | None) -> None:
     assert len(set(space.keys(around))) == 1
 
 
+@pytest.mark.parametrize(
+    ("p", "outside", "bound"),
+    [
+        (Float("x", 0, 10), 20.0, 10.0),
+        (Float("x", 1e-3, 1e-1, log=True), 1e-4, 1e-3),
+        (Float("x", 0, 1, step=0.1), 1.5, 1.0),
+        (Int("x", 16, 256, rounding="power_of_two"), 512, 256),
+        (Int("x", 0, 10, step=2), 20, 10),
+    ],
+)
+def test_what_ran_outside_moved_bounds_is_not_the_value_at_the_bound(p: Parameter, outside: Any, bound: Any) -> None:
+    space = Space(p)
+    assert space.key({"x": outside}) != space.key({"x": bound})
+    assert space.key({"x": outside}) == space.key({"x": outside})
+
+
 def test_keys_of_held_values_that_have_more_digits_than_matter() -> None:
     held = NESTED.with_held({"lr": 0.00123456})
     configs = held.from_unit(np.full((1, len(held)), 0.5))

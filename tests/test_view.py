@@ -3,7 +3,7 @@
 import pytest
 from toy import card, done, failed, objective
 
-from tunewright.space import Choice, Space
+from tunewright.space import Choice, Int, Space
 from tunewright.trial import Trial
 from tunewright.view import FEWEST_SETTLED, NothingLeft, Views, unfinished
 
@@ -36,6 +36,12 @@ def test_a_space_without_untried_configurations_is_the_end() -> None:
     with pytest.raises(NothingLeft, match="every configuration") as end:
         Views(card(space=small), [], initial=2, seed=0).of(2, taken)
     assert end.value.kind == "exhausted"
+
+
+def test_a_bound_is_untried_where_the_trials_beyond_it_ran_before_it_was_moved() -> None:
+    moved = card(space=Space(Int("width", 16, 128, rounding="power_of_two")))
+    ran = [done(i, {"width": width}, float(i)) for i, width in enumerate((16, 32, 64, 256))]
+    assert Views(moved, [], initial=2, seed=0).of(4, ran).own == {"width": 128}
 
 
 def test_what_is_made_ahead_is_what_the_decision_would_find() -> None:

@@ -63,6 +63,13 @@ class _Numeric(Parameter):
             return f"is outside {self.low!r} to {self.high!r}"
         return None
 
+    def tidy(self, value: Any) -> Any:
+        # what ran outside bounds that were moved since is no value inside them
+        return self._tidy(value) if self.low <= value <= self.high else value
+
+    def _tidy(self, value: Any) -> Any:
+        return self.round(value)
+
 
 @dataclass(frozen=True)
 class Float(_Numeric):
@@ -133,7 +140,7 @@ class Float(_Numeric):
     def _inside(self, short: float) -> float:
         return min(max(short, self.low), self.high)  # shortening may step over a bound by half a digit
 
-    def tidy(self, value: Any) -> float:
+    def _tidy(self, value: Any) -> float:
         if self.step is not None:
             return self.round(value)
         # four digits on the scale that is searched, and never fewer than tell the range's own values apart
