@@ -95,6 +95,26 @@ def test_welch_is_scipys() -> None:
     assert worse.text.startswith("The winner is worse than the default")
 
 
+@pytest.mark.parametrize("factor", [1e200, 1e80, 1e-90, 1e-200])
+def test_the_verdict_does_not_hang_on_the_metrics_unit(factor: float) -> None:
+    import statistics
+
+    from tunewright.card import Metric
+    from tunewright.confirmation import Arm, Comparison, _verdict
+
+    def found(unit: float) -> Comparison:
+        arms = []
+        for values in ((0.30, 0.31, 0.29), (0.31, 0.30, 0.33)):
+            scaled = tuple(v * unit for v in values)
+            arms.append(Arm("3", "llm", {}, None, scaled, (), (), statistics.fmean(scaled), statistics.stdev(scaled)))
+        return _verdict(Metric(name="loss", direction="minimize"), "3", *arms, False)
+
+    plain, large = found(1.0), found(factor)
+    assert large.p == pytest.approx(plain.p)
+    assert (large.low / factor, large.high / factor) == (pytest.approx(plain.low), pytest.approx(plain.high))
+    assert large.text.partition("About")[2] == plain.text.partition("About")[2] != ""
+
+
 def test_a_winner_that_is_worse_without_a_spread_is_said_to_be_worse() -> None:
     from tunewright.card import Metric
     from tunewright.confirmation import Arm, _verdict

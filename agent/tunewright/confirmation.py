@@ -163,18 +163,20 @@ def _verdict(metric: Metric, winner: str, best: Arm | None, default: Arm | None,
 def _welch(metric: str, d: float, one: tuple[float, int], other: tuple[float, int], n: int) -> Comparison:
     from scipy.stats import t
 
-    parts = [s * s / m for s, m in (one, other)]
+    size = max(one[0], other[0])  # in units of it, so that no square overflows or underflows
+    spreads = [s / size for s, _ in (one, other)]
+    parts = [s * s / m for s, (_, m) in zip(spreads, (one, other), strict=True)]
     v = sum(parts)
     freedom = v * v / sum(part * part / (m - 1) for part, (_, m) in zip(parts, (one, other), strict=True))
-    away = float(t.ppf(1 - LEVEL / 2, freedom)) * math.sqrt(v)
-    p = 2 * float(t.sf(abs(d) / math.sqrt(v), freedom))
+    away = float(t.ppf(1 - LEVEL / 2, freedom)) * math.sqrt(v) * size
+    p = 2 * float(t.sf(abs(d / size) / math.sqrt(v), freedom))
     apart = p < LEVEL
     interval = f"{d:.4g} better in {metric} (95% interval {d - away:.4g} to {d + away:.4g}, p = {p:.2g}, {n} seeds)"
     if apart:
         word = "is told apart from" if d > 0 else "is worse than"
         text = f"The winner {word} the default: {interval}."
     else:
-        needed = math.ceil((one[0] ** 2 + other[0] ** 2) * _POWER**2 / (d * d)) if d else None
+        needed = math.ceil(sum(s * s for s in spreads) * (_POWER * size / d) ** 2) if d else None
         more = f" About {max(needed, n + 1)} seeds would tell a difference of this size." if needed and d > 0 else ""
         text = f"The winner is not told apart from the default: {interval}.{more}"
     return Comparison(apart, text, d, d - away, d + away, p)
