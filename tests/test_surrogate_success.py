@@ -151,6 +151,21 @@ def test_seconds_are_unknown_then_the_median_then_learned() -> None:
     assert found == pytest.approx([0.2, 3.2], rel=0.1)
 
 
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -1.0])
+def test_telemetry_that_cannot_have_been_measured_teaches_nothing(odd: float) -> None:
+    trials = _memory_trials(30, True)
+    bare = [replace(t, outcome=replace(t.outcome, telemetry=None)) for t in trials[:2] if t.outcome]
+    told = [
+        replace(t, outcome=replace(t.outcome, telemetry=Telemetry(seconds=odd, **seen)))  # type: ignore[arg-type]
+        for t, seen in zip(bare, ({"peak_bytes": odd, "limit_bytes": LIMIT}, {"limit_bytes": odd}), strict=True)
+        if t.outcome
+    ]
+    at = SPACE.sample(20, seed=9)
+    with_odd, without = (fit_success(CARD, [*some, *trials[2:]]) for some in (told, bare))
+    assert with_odd.p(at).tolist() == without.p(at).tolist()
+    assert with_odd.log_seconds(at)[0].tolist() == without.log_seconds(at)[0].tolist()
+
+
 def test_conditions_and_constant_features_do_no_harm() -> None:
     space = Space(Choice("a", ["x", "y"]), Float("b", 0, 1, when={"a": "y"}))
     card = TaskCard(goal="g", space=space, metric="loss", direction="minimize")

@@ -165,14 +165,14 @@ def _learn_memory(model: Success, known: Sequence[tuple[Trial, bool]], features:
     limits: list[float] = []
     for t, success in known:
         seen = t.outcome.telemetry if t.outcome else None
-        if seen is None or not seen.limit_bytes:
+        if seen is None or not (limit := _measured(seen.limit_bytes)):
             continue
-        peak = seen.peak_gpu_bytes if seen.peak_gpu_bytes is not None else seen.peak_bytes
-        limits.append(float(seen.limit_bytes))
+        peak = _measured(seen.peak_gpu_bytes if seen.peak_gpu_bytes is not None else seen.peak_bytes)
+        limits.append(limit)
         if t.status == "oom":
-            rows.append((t, float(max(peak or 0, seen.limit_bytes)), True))
+            rows.append((t, max(peak, limit), True))
         elif success and peak:
-            rows.append((t, float(peak), False))
+            rows.append((t, peak, False))
     if len(rows) < _FEWEST_PEAKS or all(cut for _, _, cut in rows):
         return set()
     model.memory = _amount(features, rows, fixed=True)
@@ -182,15 +182,21 @@ def _learn_memory(model: Success, known: Sequence[tuple[Trial, bool]], features:
 
 def _learn_time(model: Success, known: Sequence[tuple[Trial, bool]], features: _Features) -> None:
     rows = [
-        (t, t.outcome.telemetry.seconds, t.status == "timeout")
+        (t, seconds, t.status == "timeout")
         for t, success in known
-        if (success or t.status == "timeout") and t.outcome and t.outcome.telemetry and t.outcome.telemetry.seconds > 0
+        if (success or t.status == "timeout") and t.outcome and t.outcome.telemetry
+        if (seconds := _measured(t.outcome.telemetry.seconds))
     ]
     if not rows:
         return
     model.median_seconds = float(np.exp(np.median(np.log([u for _, u, _ in rows]))))
     if len(rows) >= _FEWEST_TIMES and not all(cut for _, _, cut in rows):
         model.time = _amount(features, rows, fixed=False)
+
+
+def _measured(amount: float | None) -> float:
+    """An amount that can have been measured; 0 for what cannot, as a person's own loop may tell NaN or an infinity."""
+    return float(amount) if amount is not None and math.isfinite(amount) and amount > 0 else 0.0
 
 
 def _amount(features: _Features, rows: Sequence[tuple[Trial, float, bool]], *, fixed: bool) -> Amount:
