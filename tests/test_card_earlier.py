@@ -44,6 +44,9 @@ def test_the_card_keeps_its_sources():
         ([3], r"earlier\[0\]: 3 is no source"),
         ([{"storage": "postgresql://me:secret@host/db"}], "storage holds a password"),
         (["postgresql://me:secret@host/db"], "storage holds a password"),
+        (["postgresql://me:secr/secret@host/db"], "storage holds a password"),
+        (["postgresql://me@server:secret@host/db"], "storage holds a password"),
+        (["resnet@postgresql://host/db?user=me&password=secret"], "storage holds a password"),
     ],
 )
 def test_what_is_no_source_is_refused_where_it_stands(given, said):

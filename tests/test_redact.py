@@ -1,6 +1,6 @@
 import pytest
 
-from tunewright.redact import HIDDEN, Redactor, is_secret_name, public_url, redact, redact_all
+from tunewright.redact import HIDDEN, Redactor, hide_password, is_secret_name, public_url, redact, redact_all
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,25 @@ def test_other_names() -> None:
 
 def test_public_url() -> None:
     assert public_url("https://me:pass@host.example:8/v1?key=abc#x") == "https://host.example:8/v1"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://u:s3cret@host/db", "postgresql://u:***@host/db"),
+        ("postgresql://u:s3/cret@host:5432/db", "postgresql://u:***@host:5432/db"),
+        ("postgresql://u:s3 cret@host/db", "postgresql://u:***@host/db"),
+        ("postgresql://u@server:s3cret@host/db", "postgresql://u@server:***@host/db"),
+        ("postgresql://u@host/db?sslpassword=s3cret&a=b", "postgresql://u@host/db?sslpassword=***&a=b"),
+        ("postgresql://host/db?user=u&password=s3cret", "postgresql://host/db?user=u&password=***"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address, shown):
+    assert hide_password(address) == shown
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://u@host:5432/db", "postgresql://u:@host/db", "sqlite:////tmp/a:b@c/d.db", "u@host: x@y"]
+)
+def test_an_address_without_a_password_stays(address):
+    assert hide_password(address) == address

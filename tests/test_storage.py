@@ -44,12 +44,13 @@ def test_a_wrong_address_is_named_with_what_would_be_right(storage, said, hint):
     assert "secret" not in str(e.value)
 
 
-def test_a_server_that_is_not_there_is_named_without_the_password():
+@pytest.mark.parametrize("password", ["s3cr3t-word", "x/s3cr3t-word", "s3cr3t-word%40", "x s3cr3t-word"])
+def test_a_server_that_is_not_there_is_named_without_the_password(password):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     with pytest.raises(StudyError, match="could not be opened") as e:
-        Study.open(card(), f"postgresql://tuner:s3cr3t-word@127.0.0.1:{port}/tuning")
+        Study.open(card(), f"postgresql://tuner:{password}@127.0.0.1:{port}/tuning")
     assert "s3cr3t-word" not in str(e.value)
     assert e.value.__suppress_context__
     assert "tuner:***@127.0.0.1" in e.value.message

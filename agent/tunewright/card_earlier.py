@@ -1,6 +1,5 @@
 """Where a card says that trials of an earlier study lie: a CSV file, or a study in a database."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from pydantic import Field
 
 from tunewright.card_parts import Part, build, items, shown
 from tunewright.errors import CardError
+from tunewright.redact import hide_password
 
 
 class EarlierCard(Part):
@@ -30,7 +30,7 @@ class EarlierCard(Part):
             raise CardError(f"a source of earlier trials has {both}", "write {csv: past.csv} or {storage: URL}")
         if self.study is not None and self.storage is None:
             raise CardError(f"study is {shown(self.study)} beside a CSV file", "a study needs `storage`").at("study")
-        if self.storage is not None and re.search(r"://[^:/@\s]*:[^/\s]+@", self.storage):
+        if self.storage is not None and hide_password(self.storage) != self.storage:
             raise CardError(
                 "storage holds a password, and the card is kept in the record",
                 "leave it out; PostgreSQL reads PGPASSWORD and ~/.pgpass",

@@ -68,3 +68,9 @@ def public_url(url: str) -> str:
     """Return the address without user name, password, query and fragment."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def hide_password(text: str) -> str:
+    """The address of a database without its password, which may hold slashes, and `@` where a user's name does."""
+    text = re.sub(r"(://[^:/\s]*):(?:\S+|[^@/]+)@", r"\1:***@", text)
+    return re.sub(r"(?i)([?&](?:ssl)?password=)[^&\s]+", r"\1***", text)

@@ -5,7 +5,6 @@ Two kinds: an SQLite file (one machine) and PostgreSQL (many). Optuna's tables, 
 
 import os
 import random
-import re
 import shutil
 import sqlite3
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import StudyError
+from tunewright.redact import hide_password
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage, RDBStorage
@@ -72,12 +72,6 @@ class Address:
             raise StudyError(f"the folder {path.parent} of {shown!r} is not there", f"make it: mkdir -p {path.parent}")
         full = URL.create("sqlite", database=str(path), query=url.query).render_as_string()
         return cls(full, f"sqlite:///{path}", path)
-
-
-def hide_password(text: str) -> str:
-    """An address without its password."""
-    text = re.sub(r"(://[^:/@\s]*):[^/\s]*@", r"\1:***@", text)
-    return re.sub(r"(?i)([?&]password=)[^&\s]*", r"\1***", text)
 
 
 def _need_psycopg(shown: str) -> None:
@@ -202,15 +196,26 @@ def in_words(e: Exception, address: Address, doing: str) -> StudyError:
         )
     deepest = next((one for one in causes if type(one).__module__.startswith("psycopg")), causes[-1])
     reason = hide_password(" ".join(str(deepest).split()))
-    secret = re.search(r"://[^:/@\s]*:([^/\s]*)@", address.url)
-    if secret and secret[1]:
-        reason = reason.replace(secret[1], "***")
+    for secret in _passwords(address.url):
+        reason = reason.replace(secret, "***")
     return StudyError(
         f"the record {address.shown} could not {doing}: {reason}",
         "check that the server runs, and its host, port, user, password and database; finished trials are safe"
         if address.path is None
         else "finished trials are safe; run the same command again",
     )
+
+
+def _passwords(url: str) -> Iterator[str]:
+    """The passwords of an address, as the server has them and as the address spells them."""
+    from urllib.parse import quote, quote_plus
+
+    from sqlalchemy.engine import make_url
+
+    parts = make_url(url)
+    for secret in (parts.password, *(parts.query.get(key) for key in ("password", "sslpassword"))):
+        for one in (secret,) if isinstance(secret, str) else secret or ():
+            yield from filter(None, dict.fromkeys((one, quote(one, safe=""), quote_plus(one))))
 
 
 def _sqlite_in_words(e: sqlite3.Error, path: Path, doing: str) -> StudyError:
