@@ -120,6 +120,8 @@ def test_rows_without_a_target_count_for_the_features_only() -> None:
     ("y", "task", "message"),
     [
         (np.full(20, np.nan), None, "holds nothing"),
+        (np.where(np.arange(200) == 3, 52341.5, np.nan), None, "holds 1 values; statistics of fewer than 10"),
+        (np.where(np.arange(20) < 9, np.arange(20) / 7, np.nan), "regression", "holds 9 values"),
         (np.array([f"name {i}" for i in range(20)]), None, "20 different values in 20 rows: no classes"),
         (np.array(["a", "b"] * 10), "regression", "holds text; task is regression"),
         (np.arange(20), "classification", "20 different values"),
@@ -127,7 +129,7 @@ def test_rows_without_a_target_count_for_the_features_only() -> None:
 )
 def test_targets_that_are_none_are_refused(y: Any, task: str | None, message: str) -> None:
     with pytest.raises(CardError) as caught:
-        facts(np.zeros((20, 2)), y, task)
+        facts(np.zeros((len(y), 2)), y, task)
     assert message in caught.value.message
 
 

@@ -8,7 +8,7 @@ for two classes is |r|.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tunewright.data_table import Column, Table
+from tunewright.data_table import FEWEST, Column, Table
 from tunewright.errors import CardError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def statistics(table: Table, task: str | None) -> dict[str, Any]:
             with at most 30 different values.
 
     Raises:
-        CardError: the target holds nothing, or cannot be what `task` says.
+        CardError: the target holds nothing or fewer than ten values, or cannot be what `task` says.
     """
     numeric = [c for c in table.features if c.numeric]
     facts = _features(table) | _pairs(_standardised(numeric)[0])
@@ -122,6 +122,11 @@ def _target(target: Column, numeric: Sequence[Column], task: str | None) -> dict
     there = ~target.missing
     if not there.any():
         raise CardError(f"the target {target.name!r} holds nothing", "name another column").at("target")
+    if there.sum() < FEWEST:  # the mean of one is its value, and mean and spread of two are both
+        raise CardError(
+            f"the target {target.name!r} holds {there.sum()} values; statistics of fewer than {FEWEST} would tell them",
+            "name another column, or leave the target out",
+        ).at("target")
     values = target.values[there]
     z, columns = _standardised([Column(c.name, c.values[there], True) for c in numeric])
     distinct, codes, counts = np.unique(values, return_inverse=True, return_counts=True)

@@ -19,7 +19,7 @@ MOST_ROWS = 50_000
 """Of more rows than these, so many are drawn at random (always the same ones)."""
 _MOST_CELLS = 20_000_000
 _FEWEST_DRAWN = 1_000
-_FEWEST = 10
+FEWEST = 10
 """Statistics of fewer rows would tell the rows themselves."""
 _MISSING = frozenset({"", "na", "n/a", "nan", "<na>", "nat", "null", "none", "?"})
 _SAMPLE = 3
@@ -178,8 +178,8 @@ def _limit(columns: int) -> int:
 
 
 def _check_rows(rows: int) -> None:
-    if rows < _FEWEST:
-        raise CardError(f"data has {rows} rows; statistics of fewer than {_FEWEST} would tell the rows", _BY_HAND)
+    if rows < FEWEST:
+        raise CardError(f"data has {rows} rows; statistics of fewer than {FEWEST} would tell the rows", _BY_HAND)
 
 
 def _check_names(names: Sequence[str], path: str) -> None:
