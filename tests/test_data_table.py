@@ -114,6 +114,7 @@ def test_of_a_large_array_rows_are_drawn() -> None:
         ((np.zeros((20, 2), dtype=complex),), "complex"),
         ((np.zeros((20, 2)), np.zeros(19)), "20 rows and 19 targets"),
         ((np.zeros((20, 2)), np.zeros((20, 2))), "the target has the shape (20, 2)"),
+        ((np.zeros((20, 2)), [[1], [1, 2]] * 10), "the target cannot be made an array"),
         ((np.zeros((9, 2)),), "fewer than 10 would tell the rows"),
         ((np.zeros((20, 2)), np.zeros(20), "y"), "both y and the name"),
         ((np.zeros((20, 2)), None, "y"), "no column is called 'y'"),
@@ -134,7 +135,7 @@ def test_files_that_are_no_table_are_refused(tmp_path: Path) -> None:
     for path, target, message, hint in (
         (str(tmp_path / "none.csv"), None, "is no file", "where Tunewright was started"),
         (good, "labels", "no column is called 'labels'", "did you mean 'label'?"),
-        (twice, "a", "2 columns are called 'a'", "name one"),
+        (twice, "a", "2 columns are called 'a'", "rename one"),
         (ragged, None, "row 21 of", "each row"),
         (str(tmp_path / "latin.csv"), None, "is not UTF-8", "UTF-8"),
         (write(tmp_path / "one.csv", ["a;b"], [["1;2"]] * 12), None, "1 column(s)", "separator: ';'"),

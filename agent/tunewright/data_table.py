@@ -82,7 +82,10 @@ def from_arrays(X: Any, y: Any = None, target: str | None = None) -> Table:
         place = _place(names, target)
         goal, goal_name = columns.pop(place), names.pop(place)
     elif y is not None:
-        goal = np.asarray(y) if not hasattr(y, "isna") else y
+        try:
+            goal = np.asarray(y) if not hasattr(y, "isna") else y
+        except (ValueError, TypeError) as e:
+            raise CardError(f"the target cannot be made an array: {e}", "give one value a row: shape (rows,)") from None
         if goal.ndim == 2 and goal.shape[1] == 1:
             goal = goal.iloc[:, 0] if hasattr(goal, "iloc") else goal[:, 0]
         if goal.ndim != 1:
@@ -197,9 +200,12 @@ def _place(names: Sequence[str], target: str) -> int:
     if len(found) == 1:
         return found[0]
     listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    seen = f"{len(found)} columns are" if found else "no column is"
+    if found:
+        raise CardError(
+            f"{len(found)} columns are called {shown(target)}", f"rename one of them; the columns are {listed}"
+        ).at("target")
     raise CardError(
-        f"{seen} called {shown(target)}", f"{did_you_mean(target, names)}name one of the columns: {listed}"
+        f"no column is called {shown(target)}", f"{did_you_mean(target, names)}name one of the columns: {listed}"
     ).at("target")
 
 
