@@ -110,6 +110,34 @@ def test_semicolons_a_byte_order_mark_and_another_name_of_the_metric(tmp_path: P
     assert "did you mean 'val_loss'" in e.value.hint
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_form_feed_or_a_line_separator_in_a_cell_ends_no_row(tmp_path: Path, end: str) -> None:
+    rows = ["lr,optimizer,width,note,loss", "1e-3,adamw,64,a\u2028b\x0cc\x85d,0.5", f'1e-2,adamw,64,"a{end}b",0.2']
+    (tmp_path / "past.csv").write_bytes((end.join(rows) + end).encode())
+    one = read(str(tmp_path / "past.csv"), card())
+    assert [t.metrics["loss"] for t in one.trials] == [0.5, 0.2]
+
+
+def test_names_of_a_strangers_columns_move_no_cursor(tmp_path: Path) -> None:
+    path = csv(tmp_path, 'lr,optimizer,width,loss,"\x1b[2J\nno\x9bte"\n1e-3,adamw,64,0.5,x\n')
+    assert read(path, card()).summary().isprintable()
+    with pytest.raises(CardError) as e:
+        read({"csv": path, "metric": "lost"}, card())
+    assert e.value.message.isprintable()
+    assert e.value.hint.isprintable()
+
+
+def test_parameters_of_a_strangers_study_move_no_cursor() -> None:
+    study = optuna.create_study()
+    for _ in range(2):
+        trial = study.ask()
+        trial.suggest_float("\x1b[2J", 0, 1)
+        study.tell(trial, 0.5)
+    with pytest.raises(StudyError) as e:
+        read(study, card())
+    assert e.value.message.isprintable()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -1,6 +1,7 @@
 """Read earlier trials: from a CSV file, an Optuna study, or one of our own studies; nothing is written there."""
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
@@ -115,13 +116,13 @@ def _from_csv(source: EarlierCard, card: TaskCard) -> Earlier:
         if metric.name not in column:
             near = source.metric or metric.name
             raise CardError(
-                f"{path} has no column {near!r}; its columns are {', '.join(header)}",
+                f"{path} has no column {near!r}; its columns are {_listed(header)}",
                 f"{did_you_mean(near, header)}say which column holds {metric.name}: {{csv: {path}, metric: COLUMN}}",
             )
     status = next((name for name in _STATUS if name in header and name not in column.values()), None)
     known = {*column.values(), status, *(_OF_A_TABLE if any(h.startswith("params_") for h in header) else ())}
     unknown = [name for name in header if name not in known]
-    notes = [f"columns that are not on the card were ignored: {', '.join(unknown)}"] if unknown else []
+    notes = [f"columns that are not on the card were ignored: {_listed(unknown)}"] if unknown else []
     rows = [_csv_row(card, column, status, cell) for cell in cells]
     return fitting(source.name, card, rows, assume=source.assume, notes=notes)
 
@@ -137,7 +138,8 @@ def _table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     try:
-        reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+        # as a file, not by `splitlines`: a form feed or a U+2028 in a cell ends no row
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         header, *lines = [[cell.strip() for cell in line] for line in reader if line]
     except (ValueError, csv.Error) as e:
         reason = e if isinstance(e, csv.Error) else "it is empty"
@@ -153,6 +155,11 @@ def _table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
                 f"{path}: row {i} has {len(line)} cells, the header {len(header)}", "mend the row, or quote its texts"
             )
     return header, [dict(zip(header, line, strict=True)) for line in lines]
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names that a stranger's table or database has: on one line, and without what would move a terminal's cursor."""
+    return ", ".join("".join(c if c.isprintable() else " " for c in name) for name in names)
 
 
 def _csv_row(card: TaskCard, column: Mapping[str, str], status: str | None, cell: Mapping[str, str]) -> Row:
@@ -189,7 +196,7 @@ def _from_storage(source: EarlierCard, card: TaskCard) -> Earlier:
             names = optuna.get_all_study_names(storage)
             name = source.study or (names[0] if len(names) == 1 else None)
             if name not in names:
-                seen = ", ".join(names) or "no study"
+                seen = _listed(names) or "no study"
                 raise StudyError(
                     f"{address.shown} holds {seen}" + (f", not {source.study!r}" if source.study else ""),
                     f"{did_you_mean(name, names) if name else ''}name one of them: NAME@{address.shown}",
@@ -231,7 +238,7 @@ def _from_optuna(
     objective = _objectives(study, card, metric)
     extra = [c.metric for c in card.constraints]
     unknown = {p for t in study.get_trials(deepcopy=False) for p in t.params} - set(card.space.names)
-    notes = [f"parameters that are not on the card were ignored: {', '.join(sorted(unknown))}"] if unknown else []
+    notes = [f"parameters that are not on the card were ignored: {_listed(sorted(unknown))}"] if unknown else []
     rows = [_optuna_row(card, t, objective, extra) for t in study.get_trials(deepcopy=False)]
     return fitting(name, card, rows, assume=assume, notes=notes)
 
@@ -254,7 +261,7 @@ def _objectives(study: "optuna.Study", card: TaskCard, metric: str | None) -> di
         there = metric if metric is not None and m is card.primary else m.name
         if there not in names:
             raise StudyError(
-                f"the Optuna study {study.study_name!r} measures {', '.join(names)}, not {there}",
+                f"the Optuna study {study.study_name!r} measures {_listed(names)}, not {there}",
                 f"{did_you_mean(there, names)}say which it is: metric: NAME",
             )
         _same_direction(study.study_name, there, directions[names.index(there)], m.direction)
