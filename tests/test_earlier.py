@@ -54,6 +54,7 @@ def test_what_does_not_fit_is_left_out_with_its_reason(bad: Row, said: str) -> N
     [
         ({"lr": 0.5}, "1 only learned from: lr is outside its bounds, such as '0.5'"),
         ({"width": 100}, "1 only learned from: width is off its grid, such as '100'"),
+        ({"width": 64.5}, "1 only learned from: width is off its grid, such as '64.5'"),
         ({"width": 1024}, "1 only learned from: width is outside its bounds, such as '1024'"),
     ],
 )

@@ -177,7 +177,7 @@ def _past(card: TaskCard, row: Row, assume: Mapping[str, Any], said: _Said) -> P
                 reasons.append((f"only learned from: {name} is {space.accepts(name)} now", value))
         elif position(p, value) is not None:
             config[name] = value
-            where = "off its grid" if p.fault(value) is None else "outside its bounds"
+            where = "off its grid" if p.low <= value <= p.high else "outside its bounds"  # type: ignore[attr-defined]
             reasons.append((f"only learned from: {name} is {where}", value))
         else:
             said.add(f"left out: {name} {p.fault(value)}", value)
