@@ -390,6 +390,13 @@ def test_a_published_price_does_not_hold_at_another_address() -> None:
         chat.close()
 
 
+@pytest.mark.parametrize("fault", [None, "error_in_200"])
+def test_a_servers_words_cannot_move_the_cursor(fault: Any) -> None:
+    error, _ = fail([Answer(status=400, fault=fault, error="no\x1b[2J such\x9b31m\u202e thing")] * 9)
+    assert error.message.isprintable()
+    assert "such" in error.message
+
+
 def test_no_key_appears_in_any_error_or_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     texts = []

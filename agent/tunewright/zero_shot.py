@@ -241,7 +241,7 @@ def _judged(space: Space, proposals: Sequence[Proposal], n: int) -> tuple[list[P
             ignored |= dict.fromkeys(checked.ignored)
             continue
         refused.append(Refusal(proposal, Verdict(False, reason, ignored=checked.ignored)))
-    notes = [f"left out of the model's points, as not in the space or not active: {', '.join(ignored)}"]
+    notes = [f"left out of the model's points, as not in the space or not active: {_one_line(', '.join(ignored))}"]
     return list(found.values()), refused, notes if ignored else []
 
 

@@ -100,8 +100,8 @@ def is_missing_scope(fault: Fault) -> bool:
 
 
 def shorten(words: str) -> str:
-    """One paragraph of at most 600 characters."""
-    words = " ".join(words.split())
+    """One paragraph of at most 600 characters, without what would move a terminal's cursor."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in words).split())
     return words if len(words) <= _LONGEST else words[:_LONGEST] + "..."
 
 
