@@ -25,8 +25,26 @@ def test_bearer_tokens_go_whatever_they_look_like():
 
 
 @pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("to postgresql://u:hunter2@db:5432/x failed", "to postgresql://u:[key removed]@db:5432/x failed"),
+        ("redis://:p%40ss@h", "redis://:[key removed]@h"),
+        ("'https://oauth2:abcd1234@host/x.git'", "'https://oauth2:[key removed]@host/x.git'"),
+        ("GET /v1?n=1&api_key=abcdef-123&m=2 404", "GET /v1?n=1&api_key=[key removed]&m=2 404"),
+        ("url: /v1?token=abcdef-123 (timed out)", "url: /v1?token=[key removed] (timed out)"),
+    ],
+)
+def test_passwords_and_keys_in_addresses_go(text, left):
+    assert redact(text) == left
+    assert redact(left) == left
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "http://localhost:8000/v1 and root@host",
+        "sqlite:////tmp/a:b@c.db",
+        "really? key=value-of-it",
         "task-specific-learning-rate-2",
         "sk-learn",
         "risk-averse",

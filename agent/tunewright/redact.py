@@ -24,9 +24,15 @@ _KEY_SHAPE = re.compile(
 )
 _BEARER = re.compile(r"(\bBearer\s+)[^\s\"',}]{6,}|((?i:\bbearer)\s+)[A-Za-z0-9._~+/=-]{20,}")
 
+_IN_A_URL = re.compile(
+    r"""(://[^\s:/?\#"'<>]*:)[^\s/?\#"'<>]+(?=@)                                 # a password beside the user's name
+      | (?i:([?&][a-z0-9_-]*(?:key|token|secret|password|signature)=))[^\s&\#"'<>]{6,}  # a key of the query""",
+    re.VERBOSE,
+)
+
 
 class Redactor:
-    """Replaces known secrets, and whatever looks like a key, by `[key removed]`."""
+    """Replaces known secrets, whatever looks like a key, and passwords in addresses by `[key removed]`."""
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
         self._secrets = {secret for secret in secrets if secret and len(secret) >= _SHORTEST}
@@ -35,7 +41,9 @@ class Redactor:
         """Return `text` without any key, those of the present environment included."""
         for secret in sorted(self._secrets | environment_secrets(), key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
-        return _BEARER.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", _KEY_SHAPE.sub(HIDDEN, text))
+        for pattern in (_BEARER, _IN_A_URL):
+            text = pattern.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", text)
+        return _KEY_SHAPE.sub(HIDDEN, text)
 
 
 redact = Redactor()
