@@ -51,6 +51,15 @@ def test_what_has_no_form_is_named_with_the_nearest_thing(name: str, what: Space
     assert "# The space is left out" in to(name, [Point(task.space.default(), "default")], task)
 
 
+@pytest.mark.parametrize("name", ["optuna", "sklearn", *FLAT, *NESTED])
+@pytest.mark.parametrize("relation", ["a + b <= 1\n", "(a +\n b <= 1)"])
+def test_a_relation_on_several_lines_leaves_the_text_python(name: str, relation: str) -> None:
+    task = card(space=Space(Float("a", 0.0, 1.0), Float("b", 0.0, 1.0), relations=[relation]), start="none")
+    text = to(name, warmstart(task, n=2, model=None), task)
+    compile(text, name, "exec")
+    assert "b <= 1" in next(line for line in text.splitlines() if "is left out" in line)
+
+
 @pytest.mark.parametrize("name", FLAT)
 def test_conditions_have_no_form_in_a_flat_space(name: str) -> None:
     with pytest.raises(SpaceError, match="momentum: its condition") as caught:

@@ -39,8 +39,8 @@ def configs(points: Iterable[Point]) -> list[Config]:
 
 
 def left_out(error: SpaceError) -> str:
-    """Why a space is missing from the text, as comments."""
-    return f"# The space is left out: {error.message};\n# {error.hint}."
+    """Why a space is missing from the text, as comments of one line each: a card's relation may stand on several."""
+    return f"# The space is left out: {' '.join(error.message.split())};\n# {' '.join(error.hint.split())}."
 
 
 # -- spaces ------------------------------------------------------------------------------------------------------------
