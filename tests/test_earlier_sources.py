@@ -1,6 +1,8 @@
 """Reading earlier trials: CSV files, Optuna studies and our own, each as people really have them."""
 
+import contextlib
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +208,14 @@ def test_a_database_that_is_not_there_or_none(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("no database " * 200)
     with pytest.raises(StudyError, match=r"text\.db could not be read"):
         read(f"sqlite:///{tmp_path}/text.db", card())
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("create table notes (line text)")
+    with pytest.raises(StudyError, match=r"other\.db holds no study") as e:
+        read(f"sqlite:///{tmp_path}/other.db", card())
+    assert "again" not in e.value.hint
+    with pytest.raises(StudyError, match=r"other\.db is a database, not a CSV file") as e:
+        read(f"{tmp_path}/other.db", card())
+    assert e.value.hint == f"write sqlite:///{tmp_path}/other.db"
 
 
 # -- our own studies ---------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ _STATUS = ("status", "state")
 _DONE = ("done", "complete", "completed", "ok", "finished", "success", "succeeded")
 _FAILED = ("fail", "error", *FAILED)
 _SILENT = ("pruned", "running", "waiting", "cancelled", "lost")
+_SQLITE = b"SQLite format 3\0"
 _OF_A_TABLE = ("number", "value", "datetime_start", "datetime_complete", "duration", "state", "source", "seconds")
 """Columns of Optuna's own table of a study, and of `export --to csv`, that are no parameters."""
 
@@ -129,6 +130,9 @@ def _from_csv(source: EarlierCard, card: TaskCard) -> Earlier:
 
 def _table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
+        with path.open("rb") as file:
+            if file.read(len(_SQLITE)) == _SQLITE:
+                raise StudyError(f"{path} is a database, not a CSV file", f"write sqlite:///{path}")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         near = did_you_mean(path.name, [f.name for f in path.parent.glob("*.csv")]) if path.parent.is_dir() else ""
@@ -212,11 +216,18 @@ def _from_storage(source: EarlierCard, card: TaskCard) -> Earlier:
 
 
 def _read_only(address: Address) -> "optuna.storages.RDBStorage":
+    import sqlalchemy
     from optuna.storages import RDBStorage
 
     url = address.url
     if address.path is not None:
         url = f"sqlite:///file:{address.path.as_posix().replace('?', '%3f').replace('#', '%23')}?mode=ro&uri=true"
+    engine = sqlalchemy.create_engine(url)
+    try:
+        if not sqlalchemy.inspect(engine).has_table("studies"):
+            raise StudyError(f"{address.shown} holds no study", "name a database of Optuna's or of ours")
+    finally:
+        engine.dispose()
     return RDBStorage(url.replace("{", "{{").replace("}", "}}"), skip_table_creation=True)
 
 
