@@ -210,6 +210,21 @@ def test_nothing_pickled_is_loaded(tmp_path: Path) -> None:
         sklearn_cv.read_data(str(tmp_path / "t.npz"), None)
 
 
+def test_a_file_that_is_cut_off_is_said_to_be_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "whole.npz", X=np.zeros((30, 3)), y=np.zeros(30))
+    whole = (tmp_path / "whole.npz").read_bytes()
+    for name, content in (("half.npz", whole[: len(whole) // 2]), ("empty.npz", b""), ("plain.npz", b"\x93NUMPY")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(sklearn_cv.InputError, match=f"{name} cannot be read"):
+            sklearn_cv.read_data(str(tmp_path / name), None)
+    with open(tmp_path / "array.npz", "wb") as file:
+        np.save(file, np.zeros((30, 3)))
+    (tmp_path / "long.csv").write_text(f"a,y\n{'1' * 200_000},0\n")
+    for name in ("array.npz", "long.csv"):
+        with pytest.raises(sklearn_cv.InputError, match=f"{name} cannot be read"):
+            sklearn_cv.read_data(str(tmp_path / name), None)
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("True", True), ("None", None), ("1e-05", 1e-5), ("3", 3), ("[64, 32]", [64, 32]), ("rbf", "rbf"), ("1,2", "1,2")],

@@ -26,7 +26,6 @@ import argparse
 import hashlib
 import importlib
 import json
-import math
 import os
 import sys
 import time
@@ -34,17 +33,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from .sklearn_cv_data import BUILT_IN, InputError, read_data
+
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
 
-BUILT_IN = ("digits", "iris", "wine", "breast_cancer", "diabetes")
 _WORDS = {"True": True, "False": False, "None": None}
-
-
-class InputError(Exception):
-    """Something on the command line that cannot be used; the message says what would be."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -159,56 +155,6 @@ def estimator(given: argparse.Namespace) -> Any:
         return made.set_params(**seeds, **chosen)
     except (ValueError, AttributeError) as error:
         raise InputError(str(error)) from None
-
-
-def read_data(name: str, target: str | None) -> tuple["Array", "Array"]:
-    """Features (n, d) as floats, and targets (n,).
-
-    Raises:
-        InputError: the file cannot be read, or a feature is not a number.
-    """
-    import numpy as np
-    from sklearn import datasets
-
-    if name in BUILT_IN:
-        features, targets = getattr(datasets, f"load_{name}")(return_X_y=True)
-        return features, targets
-    try:
-        if name.endswith(".npz"):
-            with np.load(name, allow_pickle=False) as file:
-                return file["X"], file["y"]
-        if name.endswith(".csv"):
-            return _read_csv(name, target)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"--data {name} cannot be read: {error}") from None
-    raise InputError(f"--data {name} is none of {', '.join(BUILT_IN)}, and no .csv or .npz (with arrays X and y)")
-
-
-def _read_csv(path: str, target: str | None) -> tuple["Array", "Array"]:
-    import csv
-
-    import numpy as np
-
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        names, *rows = list(csv.reader(file))
-    target = names[-1] if target is None else target
-    if target not in names:
-        raise ValueError(f"it has no column {target!r}, only {', '.join(names)}")
-    if ragged := [number for number, row in enumerate(rows, 2) if len(row) != len(names)]:
-        raise ValueError(f"line {ragged[0]} does not have {len(names)} cells")
-    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-    labels = columns.pop(target)
-    try:
-        targets = np.array([float(cell) for cell in labels])
-    except ValueError:
-        targets = np.array(labels)
-    features = []
-    for name, cells in columns.items():
-        try:
-            features.append([float(cell) if cell.strip() else math.nan for cell in cells])
-        except ValueError as error:
-            raise ValueError(f"column {name!r} is not of numbers ({error}); encode it first") from None
-    return np.array(features).T, targets
 
 
 @dataclass
