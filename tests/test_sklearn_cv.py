@@ -189,6 +189,9 @@ def test_what_it_refuses(argv: list[str], said: str, capsys: pytest.CaptureFixtu
         ("a,b,y\n1,2,0\n1,0\n", "line 3 does not have 3 cells"),
         ("a,y\nred,0\nblue,1\n", "column 'a' is not of numbers"),
         ("a,b\n1,0\n", "it has no column 'y', only a, b"),
+        ("a,a,y\n1,2,0\n3,4,1\n", "columns a, a, y; it needs rows, each column once"),
+        ("a,y\n", "it has 0 rows"),
+        ("y\n1\n0\n", "and one beside the target 'y'"),
     ],
 )
 def test_tables_that_cannot_be_used(table: str, said: str, tmp_path: Path) -> None:

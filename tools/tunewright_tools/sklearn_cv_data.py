@@ -51,6 +51,11 @@ def _read_csv(path: str, target: str | None) -> tuple["Array", "Array"]:
         raise ValueError(f"it has no column {target!r}, only {', '.join(names)}")
     if ragged := [number for number, row in enumerate(rows, 2) if len(row) != len(names)]:
         raise ValueError(f"line {ragged[0]} does not have {len(names)} cells")
+    if len(set(names)) < len(names) or len(names) < 2 or not rows:
+        raise ValueError(
+            f"it has {len(rows)} rows and the columns {', '.join(names)}; it needs rows, each column once, and one "
+            f"beside the target {target!r}"
+        )
     columns = dict(zip(names, zip(*rows, strict=True), strict=True))
     labels = columns.pop(target)
     try:
