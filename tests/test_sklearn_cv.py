@@ -173,6 +173,11 @@ def test_a_damaged_checkpoint_is_said_to_be_one(
         ([KNN, "--data=none.csv"], "--data none.csv cannot be read"),
         ([KNN, "--data=mnist"], "is none of digits, iris"),
         ([KNN, "--folds=1"], "--folds must be at least 2"),
+        ([KNN, "--data=iris", "--folds=51"], "the data cannot be cut into 51 folds: n_splits=51 cannot be greater"),
+        ([KNN, "--data=iris", "--outer-folds=51", "--outer-fold=0"], "the data cannot be cut into 51 folds"),
+        ([KNN, "--data=diabetes", "--folds=400"], "the data cannot be cut into 400 folds"),
+        ([KNN, "--seed=-1"], "--seed and --data-seed must be at least 0"),
+        ([KNN, f"--data-seed={2**32 - 1}"], "--seed and --data-seed must be at least 0"),
         ([KNN, "--outer-folds=3", "--outer-fold=3"], "at least 0 and below it"),
         ([KNN, "--outer-fold=3"], "go together"),
     ],
@@ -210,6 +215,12 @@ def test_a_table_of_a_spreadsheet_may_begin_with_a_byte_order_mark(tmp_path: Pat
 def test_nothing_pickled_is_loaded(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", X=np.array([{}], dtype=object), y=np.zeros(1))
     with pytest.raises(sklearn_cv.InputError, match="allow_pickle=False"):
+        sklearn_cv.read_data(str(tmp_path / "t.npz"), None)
+
+
+def test_an_archive_in_which_rows_lack_their_target(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", X=np.zeros((20, 2)), y=np.zeros(19))
+    with pytest.raises(sklearn_cv.InputError, match=r"X is \(20, 2\) and y \(19,\)"):
         sklearn_cv.read_data(str(tmp_path / "t.npz"), None)
 
 

@@ -217,10 +217,10 @@ def run(given: argparse.Namespace) -> None:
     inside, outside = np.arange(len(targets)), None
     if given.outer_folds is not None:
         outer = split(given.outer_folds, shuffle=True, random_state=given.data_seed)
-        inside, outside = list(outer.split(features, targets))[given.outer_fold]
+        inside, outside = _cut(outer, targets)[given.outer_fold]
     folds = Folds(Path(given.checkpoint) if given.checkpoint else None, identity)
     inner = split(given.folds, shuffle=True, random_state=given.data_seed + 1)
-    for number, (train, test) in enumerate(inner.split(features[inside], targets[inside]), 1):
+    for number, (train, test) in enumerate(_cut(inner, targets[inside]), 1):
         if number > len(folds.scores):
             began = time.monotonic()
             fitted = _fitted(model, features[inside[train]], targets[inside[train]])
@@ -239,6 +239,18 @@ def run(given: argparse.Namespace) -> None:
     for name in scorers:
         scores = [fold[name] for fold in folds.scores]
         print(f"{name}: {_digits(np.mean(scores))}\n{name}_std: {_digits(np.std(scores, ddof=1))}", flush=True)
+
+
+def _cut(split: Any, targets: "Array") -> list[tuple["Array", "Array"]]:
+    """For each fold the rows to fit on and those to score.
+
+    Raises:
+        InputError: there are too few rows, or too few of a class, or the targets of a classifier are no classes.
+    """
+    try:
+        return list(split.split(targets, targets))
+    except ValueError as error:
+        raise InputError(f"the data cannot be cut into {split.n_splits} folds: {error}") from None
 
 
 def _fitted(model: Any, features: "Array", targets: "Array") -> Any:
@@ -276,6 +288,8 @@ def main(argv: list[str] | None = None) -> int:
     def refuse(message: str) -> NoReturn:
         options.error(message)
 
+    if not all(0 <= seed < 2**32 - 1 for seed in (given.seed, given.data_seed)):
+        refuse("--seed and --data-seed must be at least 0 and below 2**32 - 1")
     if given.folds < 2:
         refuse(f"--folds must be at least 2, not {given.folds}")
     if (given.outer_folds is None) != (given.outer_fold is None):

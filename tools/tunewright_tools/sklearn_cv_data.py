@@ -33,7 +33,10 @@ def read_data(name: str, target: str | None) -> tuple["Array", "Array"]:
     try:
         if name.endswith(".npz"):
             with open(name, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                return file["X"], file["y"]
+                features, targets = file["X"], file["y"]
+            if not features.ndim or features.shape[:1] != targets.shape[:1]:
+                raise ValueError(f"X is {features.shape} and y {targets.shape}; each row of X needs its target")
+            return features, targets
         if name.endswith(".csv"):
             return _read_csv(name, target)
     except (OSError, EOFError, KeyError, TypeError, ValueError, csv.Error, zipfile.BadZipFile, zlib.error) as error:
