@@ -20,6 +20,7 @@ from tunewright_tools import sklearn_cv
 from tunewright_tools.base import Job, Limits
 from tunewright_tools.catalog import trainer
 from tunewright_tools.command import CommandTool
+from tunewright_tools.diagnosis import from_text
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "sklearn"
 KNN = "--estimator=sklearn.neighbors.KNeighborsClassifier"
@@ -132,6 +133,16 @@ def test_missing_cells_that_the_estimator_does_not_take_are_no_divergence(tmp_pa
     assert tool.run(Job(0, 0, {"max_iter": 3}, 7, tmp_path, limits=Limits(60)), lambda _: False).status == "done"
 
 
+@pytest.mark.parametrize(("cell", "said"), [("", "has missing cells"), ("inf", "has cells of inf")])
+def test_one_cell_that_the_estimator_does_not_take_is_no_divergence(cell: str, said: str, tmp_path: Path) -> None:
+    # The row is in the fold that is scored first, so fitting alone would not meet it.
+    rows = [f"{i % 7},{cell if i == 6 else i % 5},{i % 2}" for i in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows]))
+    with pytest.raises(ValueError, match=said) as raised:
+        sklearn_cv.main([KNN, f"--data={tmp_path / 't.csv'}"])
+    assert from_text(f"ValueError: {raised.value}") is None
+
+
 def test_finished_folds_are_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = f"--checkpoint={tmp_path / 'folds.json'}"
     whole = say(capsys, KNN, "--data=wine", kept)
@@ -195,6 +206,9 @@ def test_what_it_refuses(argv: list[str], said: str, capsys: pytest.CaptureFixtu
         ("a,y\nred,0\nblue,1\n", "column 'a' is not of numbers"),
         ("a,b\n1,0\n", "it has no column 'y', only a, b"),
         ("a,a,y\n1,2,0\n3,4,1\n", "columns a, a, y; it needs rows, each column once"),
+        ("a,y\n1,0.5\n2,\n3,1.5\n", "the target 'y' of line 3 is ''; take the row out"),
+        ("a,y\n1,red\n2, \n3,blue\n", "the target 'y' of line 3 is ' '; take the row out"),
+        ("a,y\n1,0.5\n2,0.7\n3,nan\n", "the target 'y' of line 4 is 'nan'"),
         ("a,y\n", "it has 0 rows"),
         ("y\n1\n0\n", "and one beside the target 'y'"),
     ],
@@ -221,6 +235,12 @@ def test_nothing_pickled_is_loaded(tmp_path: Path) -> None:
 def test_an_archive_in_which_rows_lack_their_target(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", X=np.zeros((20, 2)), y=np.zeros(19))
     with pytest.raises(sklearn_cv.InputError, match=r"X is \(20, 2\) and y \(19,\)"):
+        sklearn_cv.read_data(str(tmp_path / "t.npz"), None)
+
+
+def test_an_archive_with_targets_that_are_no_numbers(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", X=np.zeros((3, 2)), y=np.array([1.0, np.nan, np.inf]))
+    with pytest.raises(sklearn_cv.InputError, match="NaN or infinity in 2 places"):
         sklearn_cv.read_data(str(tmp_path / "t.npz"), None)
 
 

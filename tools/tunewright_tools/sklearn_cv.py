@@ -23,12 +23,14 @@ finds the file goes on after them.
 
 # ruff: noqa: T201  (what a trainer prints is its result)
 import argparse
+import contextlib
 import hashlib
 import importlib
 import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -199,7 +201,7 @@ def run(given: argparse.Namespace) -> None:
         InputError: something on the command line cannot be used.
     """
     import numpy as np
-    from sklearn.base import is_classifier
+    from sklearn.base import clone, is_classifier
     from sklearn.metrics import get_scorer
     from sklearn.model_selection import KFold, StratifiedKFold
 
@@ -223,22 +225,25 @@ def run(given: argparse.Namespace) -> None:
     for number, (train, test) in enumerate(_cut(inner, targets[inside]), 1):
         if number > len(folds.scores):
             began = time.monotonic()
-            fitted = _fitted(model, features[inside[train]], targets[inside[train]])
-            samples = len(train) / (time.monotonic() - began)
-            held = inside[test]
-            folds.add({name: float(scorer(fitted, features[held], targets[held])) for name, scorer in scorers.items()})
+            with _takes(model, features):
+                fitted = clone(model).fit(features[inside[train]], targets[inside[train]])
+                samples = len(train) / (time.monotonic() - began)
+                scored = features[inside[test]], targets[inside[test]]
+                scores = {name: float(scorer(fitted, *scored)) for name, scorer in scorers.items()}
+            folds.add(scores)
             print(f"samples_per_second: {samples:.1f}")
         so_far = folds.scores[:number]
         means = [(name, np.mean([fold[name] for fold in so_far]), so_far[-1][name]) for name in scorers]
         said = [f"{name}={_digits(mean)} {name}_fold={_digits(own)}" for name, mean, own in means]
         print(f"step={number}", *said, flush=True)
     if outside is not None:
-        fitted = _fitted(model, features[inside], targets[inside])
-        for name, scorer in scorers.items():
-            print(f"outer_{name}: {_digits(scorer(fitted, features[outside], targets[outside]))}")
+        with _takes(model, features):
+            fitted = clone(model).fit(features[inside], targets[inside])
+            for name, scorer in scorers.items():
+                print(f"outer_{name}: {_digits(scorer(fitted, features[outside], targets[outside]))}")
     for name in scorers:
-        scores = [fold[name] for fold in folds.scores]
-        print(f"{name}: {_digits(np.mean(scores))}\n{name}_std: {_digits(np.std(scores, ddof=1))}", flush=True)
+        own = [fold[name] for fold in folds.scores]
+        print(f"{name}: {_digits(np.mean(own))}\n{name}_std: {_digits(np.std(own, ddof=1))}", flush=True)
 
 
 def _cut(split: Any, targets: "Array") -> list[tuple["Array", "Array"]]:
@@ -253,26 +258,31 @@ def _cut(split: Any, targets: "Array") -> list[tuple["Array", "Array"]]:
         raise InputError(f"the data cannot be cut into {split.n_splits} folds: {error}") from None
 
 
-def _fitted(model: Any, features: "Array", targets: "Array") -> Any:
-    """A copy of the estimator, fitted.
+@contextlib.contextmanager
+def _takes(model: Any, features: "Array") -> Iterator[None]:
+    """Ends a block in which the estimator fits or predicts with words of our own where it takes no such cells.
 
     Raises:
-        ValueError: it takes no missing cells, and there are some. scikit-learn's own words for that, an input that
-            contains NaN, read as if the training had diverged.
+        ValueError: scikit-learn's own words for that, an input that contains NaN or infinity, read as if the training
+            had diverged.
     """
     import numpy as np
-    from sklearn.base import clone
 
     try:
-        return clone(model).fit(features, targets)
+        yield
     except ValueError as error:
-        if "NaN" not in str(error) or not np.isnan(features).any():
-            raise
         last = model.steps[-1][1] if hasattr(model, "steps") else model
-        raise ValueError(
-            f"the data has missing cells, and {type(last).__name__} takes none: fill them in, or begin the pipeline "
-            "with sklearn.impute.SimpleImputer"
-        ) from None
+        if "NaN" in str(error) and np.isnan(features).any():
+            raise ValueError(
+                f"the data has missing cells, and {type(last).__name__} takes none: fill them in, or begin the "
+                "pipeline with sklearn.impute.SimpleImputer"
+            ) from None
+        if "infinity" in str(error) and (np.abs(features) > np.finfo(np.float32).max).any():
+            raise ValueError(
+                f"the data has cells of {np.nanmax(np.abs(features)):g}, and {type(last).__name__} takes none as "
+                "large: put right or empty what is no measurement"
+            ) from None
+        raise
 
 
 def _digits(score: Any) -> str:

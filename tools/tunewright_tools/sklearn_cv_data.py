@@ -36,6 +36,8 @@ def read_data(name: str, target: str | None) -> tuple["Array", "Array"]:
                 features, targets = file["X"], file["y"]
             if not features.ndim or features.shape[:1] != targets.shape[:1]:
                 raise ValueError(f"X is {features.shape} and y {targets.shape}; each row of X needs its target")
+            if targets.dtype.kind == "f" and (lacking := int((~np.isfinite(targets)).sum())):
+                raise ValueError(f"y has NaN or infinity in {lacking} places; take those rows out")
             return features, targets
         if name.endswith(".csv"):
             return _read_csv(name, target)
@@ -62,9 +64,14 @@ def _read_csv(path: str, target: str | None) -> tuple["Array", "Array"]:
     columns = dict(zip(names, zip(*rows, strict=True), strict=True))
     labels = columns.pop(target)
     try:
-        targets = np.array([float(cell) for cell in labels])
+        targets = np.array([float(cell) if cell.strip() else math.nan for cell in labels])
     except ValueError:
         targets = np.array(labels)
+    # Not handed on: to scikit-learn an empty cell among words is one more class, and NaN reads as a divergence.
+    unknown = [not cell.strip() for cell in labels] if targets.dtype.kind == "U" else ~np.isfinite(targets)
+    if lines := [line for line, lacks in enumerate(unknown, 2) if lacks]:
+        cell = labels[lines[0] - 2]
+        raise ValueError(f"the target {target!r} of line {lines[0]} is {cell!r}; take the row out or fill it in")
     features = []
     for name, cells in columns.items():
         try:
