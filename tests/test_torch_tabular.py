@@ -170,6 +170,9 @@ def test_a_periodic_embedding_is_that_of_each_column_alone() -> None:
         ("x,y\n1,0.5\n2,NaN\n3,1.5\n", [], "the target of line 3 of t.csv is 'NaN', no number as the others are"),
         ("x,y\n1,0\n2,1\n3,nan\n", [], "the target of line 4 of t.csv is 'nan'"),
         ("x,y\n1,a\n2,a\n", [], "is 'a' in all rows"),
+        ("x,y\n" + "1,0.1\n" * 100, [], "the target of t.csv is the same in all rows of a part"),
+        # The largest lies among those that are trained on.
+        ("x,y\n1,1e12\n" + "1,0.5\n2,1.5\n" * 20, [], "or seems so beside far larger ones"),
         ("x,y\n1,a\n2,b\n", ["--task=regression"], "is not of numbers; take --task classification"),
         ("x,y\n1,a\n2,b\n", ["--categorical=q"], "--categorical names 'q', which is no column; columns: x"),
         ("x,y\n1,a\n2,b\n", [], "cannot be split with --validation-share 0.2"),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BUILT_IN = ("breast_cancer", "iris", "wine", "diabetes")
 MOST_CLASSES = 20
 """A target of whole numbers with at most so many values is taken for classes."""
+_LEAST_SPREAD = 1e-15
+"""Of standardized targets: the square of less is 0 in float32, and `val_r2` divides by their variance."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,14 @@ def read(given: Any) -> Table:
     mean, std = 0.0, 1.0
     if classes is None:
         mean, std = float(labels[train].mean()), float(labels[train].std())
-        if not std or not labels[validation].std():
-            raise TrainingError(f"the target of {given.data} is the same in all rows of a part; it needs more rows")
-        labels = ((labels - mean) / std).astype(np.float32)
+        # Not by the deviation alone: of equal numbers that is often not quite 0.
+        same = not std or not np.ptp(labels[train])
+        labels = ((labels - mean) / (std or 1.0)).astype(np.float32)
+        if same or np.ptp(labels[validation]) < _LEAST_SPREAD:
+            raise TrainingError(
+                f"the target of {given.data} is the same in all rows of a part, or seems so beside far larger ones; it "
+                "needs more rows, or outliers that are no measurements taken out"
+            )
     numbers = [_scaled(cells, train, given.transform) for cells in numeric.values() if cells is not None]
     coded = [_coded(cells, train) for name, cells in columns.items() if numeric.get(name) is None]
     whole = np.concatenate([*numbers, np.zeros((len(labels), 0))], axis=1).astype(np.float32)
