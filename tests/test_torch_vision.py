@@ -168,6 +168,21 @@ def test_a_folder_with_train_and_val(tmp_path: Path) -> None:
         read(str(root), None, 0.25, 0)
 
 
+def test_a_class_to_measure_that_is_not_trained_on(tmp_path: Path) -> None:
+    root = folder(tmp_path, ["train", "val"])
+    shutil.rmtree(root / "train" / "cat")
+    shutil.copytree(root / "train" / "dog", root / "train" / "emu")
+    with pytest.raises(TrainingError, match="has a class to measure, 0, that is not trained on"):
+        read(str(root), 6, 0.25, 0)
+
+
+def test_a_folder_without_images_is_no_class(tmp_path: Path) -> None:
+    root = folder(tmp_path, ["train", "val"])
+    (root / "train" / ".checkpoints").mkdir()
+    images = read(str(root), 6, 0.25, 0)
+    assert (images.classes, set(images.train_labels.tolist())) == (2, {0, 1})
+
+
 def test_a_folder_without_images(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="has no subfolders with images"):
         read(str(tmp_path), 8, 0.2, 0)

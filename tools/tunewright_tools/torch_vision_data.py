@@ -7,6 +7,7 @@ memory.
 """
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,8 +74,8 @@ def read(path: str | None, image_size: int | None, validation_share: float, data
     classes = int(train_labels.max()) + 1
     if len(np.unique(train_labels)) < 2:
         raise TrainingError(f"all images to train on in {origin} are of one class; there is nothing to tell apart")
-    if int(validation_labels.max()) >= classes:
-        raise TrainingError(f"{origin} has a class to measure, {int(validation_labels.max())}, that is not trained on")
+    if unknown := sorted(set(validation_labels.tolist()) - set(train_labels.tolist())):
+        raise TrainingError(f"{origin} has a class to measure, {unknown[0]}, that is not trained on")
     return Images(origin, classes, train, train_labels, validation, validation_labels)
 
 
@@ -108,18 +109,19 @@ def _folder(path: Path, size: int | None) -> list[tuple["Array", "Array"]]:
     if not path.is_dir():
         raise TrainingError(f"--data {path} is neither a folder nor a .npz archive that is there")
     parts = [path / "train", path / "val"] if (path / "train").is_dir() and (path / "val").is_dir() else [path]
-    names = sorted({folder.name for part in parts for folder in part.glob("*/")})
+    # Not a folder without images, such as the hidden one of a notebook: it would be one class more.
+    files = [sorted(file for file in part.glob("*/*") if file.suffix.lower() in SUFFIXES) for part in parts]
+    names = sorted({file.parent.name for file in itertools.chain(*files)})
     found = []
-    for part in parts:
+    for part, own in zip(parts, files, strict=True):
         pixels, labels = [], []
-        for label, name in enumerate(names):
-            for file in sorted(file for file in part.joinpath(name).glob("*") if file.suffix.lower() in SUFFIXES):
-                try:
-                    with Image.open(file) as image:
-                        pixels.append(np.asarray(_square(image.convert("RGB"), size)))
-                except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-                    raise TrainingError(f"the image {file} cannot be read: {error}") from None
-                labels.append(label)
+        for file in own:
+            try:
+                with Image.open(file) as image:
+                    pixels.append(np.asarray(_square(image.convert("RGB"), size)))
+            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+                raise TrainingError(f"the image {file} cannot be read: {error}") from None
+            labels.append(names.index(file.parent.name))
         if not pixels:
             raise TrainingError(f"{part} has no subfolders with images ({', '.join(SUFFIXES)}), one for each class")
         found.append((np.stack(pixels), np.array(labels)))
