@@ -91,6 +91,14 @@ def test_tools_and_prompts_import_nothing_of_the_product(package: object) -> Non
         assert not any(name.split(".")[0] == "tunewright" for name in imports(path)), path
 
 
+def test_type_checkers_see_the_packages_own_names_alone() -> None:
+    """A `__getattr__` that they see makes every mistyped name pass, such as `from tunewright import Tunerr`."""
+    tree = ast.parse((ROOT / "__init__.py").read_text())
+    assert not any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
+    with pytest.raises(AttributeError, match=r"it has Choice, .*warmstart"):
+        _ = tunewright.Tunerr  # type: ignore[attr-defined]
+
+
 def test_the_command_line_starts_without_anything_heavy() -> None:
     import subprocess
     import sys

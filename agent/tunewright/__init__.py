@@ -45,7 +45,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'tunewright' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(f"tunewright.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # a checker that saw this would take any name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'tunewright' has no attribute {name!r}; it has {', '.join(__all__)}")
+        return getattr(import_module(f"tunewright.{_HOMES[name]}"), name)
