@@ -15,6 +15,7 @@ import psutil
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
+from tunewright.errors import CardError
 from tunewright.study import Study
 
 SCRIPT = """\
@@ -244,6 +245,21 @@ def test_the_skill_is_printed() -> None:
     shown = CliRunner().invoke(app, ["mcp", "--skill"])
     assert shown.exit_code == 0
     assert shown.output.startswith("---\nname: tunewright")
+
+
+@pytest.mark.parametrize("missing", ["mcp", "mcp_types"])
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    from typer.testing import CliRunner
+
+    from tunewright.cli import app
+
+    for name in [name for name in sys.modules if name.split(".")[0] == missing or "tunewright.mcp_server" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    error = CliRunner().invoke(app, ["mcp"]).exception
+    assert isinstance(error, CardError)
+    assert error.message == "the MCP server needs mcp"
+    assert error.hint == "pip install 'tunewright[mcp]'"
 
 
 @pytest.mark.slow

@@ -50,7 +50,9 @@ def mcp(
         from tunewright.mcp_server.approval import Elicited
         from tunewright.mcp_server.server import serve
     except ModuleNotFoundError as e:
-        raise CardError(f"the MCP server needs the package {e.name}", "pip install 'tunewright[mcp]'") from e
+        if e.name is None or e.name.split(".")[0] not in ("mcp", "mcp_types"):
+            raise
+        raise CardError("the MCP server needs mcp", "pip install 'tunewright[mcp]'") from e
     from tunewright.verbs.session import Session
 
     who = approver(Elicited(), yes=yes, trials=budget_trials, hours=budget_hours, usd=budget_usd)
