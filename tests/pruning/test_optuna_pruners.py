@@ -99,10 +99,14 @@ def test_a_pruner_made_anew_from_the_record_judges_the_same(name: str) -> None:
         assert stops(first, i, curve({"lr": lr})) == stops(again, i, curve({"lr": lr})) or name == "median"
 
 
-def test_a_result_that_breaks_a_constraint_is_no_measure_for_others() -> None:
-    pruner = made("median")
-    for i, lr in enumerate(RATES[:5]):
-        one = run(i, lr)
+@pytest.mark.parametrize("name", ["median", "percentile", "successive_halving", "hyperband", "wilcoxon"])
+@pytest.mark.parametrize("shown", [True, False])  # in this session, or by an earlier one
+def test_a_result_that_breaks_a_constraint_is_no_measure_for_others(name: str, shown: bool) -> None:
+    pruner = made(name)
+    for i in range(9):
+        one = run(i, 1e-3)
+        if shown:
+            stops(pruner, i, list(one.curve))
         pruner.tell(Run(i, one.config, one.curve, one.final, feasible=False))
     assert stops(pruner, 9, curve({"lr": 8e-2})) is None
 

@@ -84,8 +84,11 @@ class OptunaPruner:
                 if self._report(run.number, point):
                     self._mirror(run.number).should_prune()  # rungs are written as a side effect
             mirror = self._mirror(run.number)
-            if self._study.get_trials(deepcopy=False)[run.number].state.is_finished():
+            kept = self._study.get_trials(deepcopy=False)[run.number]
+            if kept.state.is_finished():
                 return
+            if run.final is not None and not run.feasible:
+                kept.system_attrs.clear()  # its rungs, on which successive halving would hold others to it
             if run.final is None or not run.feasible:
                 self._study.tell(mirror, state=TrialState.PRUNED)
             else:
