@@ -45,6 +45,26 @@ def test_a_model_that_does_not_help_is_said_to_have_contributed_nothing(tmp_path
     assert "1 calls" in model_line(rep)
 
 
+@pytest.mark.parametrize(
+    ("rates", "verdict"),
+    [
+        (
+            (0.02, 0.05, 0.09),
+            "The first feasible result is the model's; none of its proposals improved on an earlier one.",
+        ),
+        ((0.09, 0.02, 1e-5), "The model's proposals account for 0.82 of the 0.82 by which loss improved."),
+        ((1e-5, 2e-5, 3e-5), "The model contributed nothing: none of its proposals became the best so far."),
+    ],
+)
+def test_beside_a_default_that_breaks_a_constraint_the_model_is_credited_with_the_first_result(
+    tmp_path: Path, rates: tuple[float, ...], verdict: str
+) -> None:
+    bound = card(constraints=["lr_seen >= 0.01"])
+    with Tuner(bound, proposing(*rates), storage=f"sqlite:///{tmp_path}/study.db", folder=tmp_path / "runs") as tuner:
+        tuner.run(lambda c: {"loss": objective(c), "lr_seen": c["lr"]}, trials=4)
+        assert report(tuner.study).verdict == verdict
+
+
 def test_without_a_model_nothing_is_claimed(tmp_path: Path) -> None:
     made = study(tmp_path, None)
     assert report(made).verdict == "No model was asked."

@@ -135,9 +135,13 @@ def _verdict(card: TaskCard, totals: Totals, default: Trial | None) -> str:
         return "No model was asked."
     gain = sum(c.gain for c in totals.sources)
     mine = next((c for c in totals.sources if c.source == "llm"), None)
-    over = " over the default" if default is not None and default.done else ""
-    if mine is None or mine.gain <= 0:
+    told = default.outcome.metrics if default is not None and default.done and default.outcome is not None else None
+    over = " over the default" if told is not None and card.feasible(told) else ""
+    if mine is None or not mine.incumbents:
         return f"The model contributed nothing{over}: none of its proposals became the best so far."
+    if mine.gain <= 0 and len(card.metrics) == 1:
+        kept = "feasible result" if card.constraints else "result"
+        return f"The first {kept} is the model's; none of its proposals improved on an earlier one."
     if len(card.metrics) > 1:
         return (
             f"The model's proposals account for {mine.gain:.0%} of the front's hypervolume, all sources "
