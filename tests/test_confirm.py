@@ -13,8 +13,10 @@ import psutil
 import pytest
 from quick import card_file
 from toy import AtOnce, card, config, objective
+from typer.testing import CliRunner
 
 from tunewright import Tuner
+from tunewright.cli import app
 from tunewright.confirm import confirming
 from tunewright.confirmation import arms_of, confirmation, on_record
 from tunewright.errors import CardError, StudyError, ToolError
@@ -242,6 +244,15 @@ def test_what_cannot_be_confirmed_is_said(tmp_path: Path) -> None:
     t.run(noisy, trials=1)
     with pytest.raises(CardError, match="0 seeds"):
         t.confirm(0, objective=noisy)
+
+
+def test_a_study_whose_values_all_break_a_constraint_says_so(tmp_path: Path) -> None:
+    t = tuner(tmp_path, constraints=["latency_ms <= 50"])
+    t.run(lambda c: {"loss": 1.0, "latency_ms": 60.0}, trials=2)
+    with pytest.raises(StudyError, match="no trial of 'toy' has a value that keeps all constraints yet"):
+        t.confirm(2, objective=noisy)
+    shown = CliRunner().invoke(app, ["best", "--storage", f"sqlite:///{tmp_path}/s.db"])
+    assert "no trial of 'toy' has a value that keeps all constraints yet" in str(shown.exception)
 
 
 def test_only_one_process_at_a_time(tmp_path: Path) -> None:

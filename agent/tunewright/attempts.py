@@ -106,6 +106,11 @@ def best(card: TaskCard, trials: Sequence[Trial]) -> Trial | None:
     return min(_feasible(card, trials), key=lambda t: primary.loss(_metrics(t)[primary.name]), default=None)
 
 
+def no_best(card: TaskCard) -> str:
+    """What no trial has while there is no best one, in words."""
+    return "a value that keeps all constraints" if card.constraints else "a value"
+
+
 def front(card: TaskCard, trials: Sequence[Trial]) -> list[Trial]:
     """The feasible trials that no other one beats in every metric, by number; with one metric: the best alone."""
     if len(card.metrics) == 1:

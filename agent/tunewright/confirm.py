@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tunewright.attempts import no_best
 from tunewright.confirmation import arms_of, key, on_record
 from tunewright.errors import CardError, StudyError, ToolError
 from tunewright.events import Reran
@@ -40,14 +41,14 @@ def confirming(study: Study, executor: Executor, folder: Path, k: int, top: int)
 
     Raises:
         CardError: k or top is below 1.
-        StudyError: no trial has a value; another process is at it.
+        StudyError: no trial has a value that keeps all constraints; another process is at it.
         ToolError: a run failed for a reason outside its configuration.
     """
     if k < 1 or top < 1:
         raise CardError(f"{k} seeds for {top} configurations", "give at least 1 of each")
     arms = arms_of(study, top)
     if study.best() is None:
-        raise StudyError(f"no trial of {study.name!r} has a value yet", "run the study first")
+        raise StudyError(f"no trial of {study.name!r} has {no_best(study.card)} yet", "run more trials first")
     _claim(study)
     known = on_record(study)
     todo = [

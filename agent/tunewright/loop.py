@@ -378,7 +378,7 @@ class Tuner:
             objective: as for `run`.
 
         Raises:
-            StudyError: no trial has a value yet; another process is at it.
+            StudyError: no trial has a value yet that keeps all constraints; another process is at it.
             ToolError: a run failed for a reason outside its configuration.
         """
         return confirming(self.study, self._opened_executor(objective), self.folder, k, top)

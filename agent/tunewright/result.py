@@ -13,7 +13,7 @@ class Result:
     """What a study has found."""
 
     best: Trial | None
-    """The best trial that fulfils the constraints; None while no trial is done."""
+    """The best trial that fulfils the constraints; None while none does."""
     default: Trial | None
     """Trial 0 when it ran the default configuration."""
     front: tuple[Trial, ...]

@@ -16,6 +16,7 @@ def best(
     as_json: JsonOption = False,
 ) -> None:
     """Print the best configuration; of several metrics, the best by the first one and the Pareto front."""
+    from tunewright.attempts import no_best
     from tunewright.errors import StudyError
     from tunewright.report import arguments, front, front_json, json_text
     from tunewright.study import Study
@@ -25,7 +26,9 @@ def best(
     opened = Study.load(storage, study)
     found = opened.best()
     if found is None or found.outcome is None:
-        raise StudyError(f"no trial of {opened.name!r} has a value yet", "run it, or look at `tunewright show`")
+        raise StudyError(
+            f"no trial of {opened.name!r} has {no_best(opened.card)} yet", "run it, or look at `tunewright show`"
+        )
     if as_args:
         typer.echo(arguments(opened.card, found))
     elif as_yaml:
