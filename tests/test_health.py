@@ -6,7 +6,14 @@ from tunewright.health import check_healthy, to_start_again
 
 
 def test_a_crash_of_trial_0_shows_its_log() -> None:
-    broken = failed(0, config(), "crashed", detail="exit code 1\nImportError: no module named train", fault="config")
+    broken = failed(
+        0,
+        config(),
+        "crashed",
+        source="default",
+        detail="exit code 1\nImportError: no module named train",
+        fault="config",
+    )
     with pytest.raises(ToolError, match=r"first trial crashed[\s\S]*ImportError"):
         check_healthy([broken], broken)
     assert to_start_again([broken]) == [broken]
@@ -22,6 +29,24 @@ def test_an_out_of_memory_of_trial_0_is_the_configurations_fault() -> None:
     trial = failed(0, config(), "oom")
     check_healthy([trial], trial)
     assert to_start_again([trial]) == []
+
+
+def test_a_crash_of_trial_0_says_nothing_against_a_program_that_has_run() -> None:
+    crashed = failed(0, config(), "crashed", source="default")
+    check_healthy([crashed, done(1, config(), 1.0)], crashed)
+
+
+def test_without_a_default_one_crash_may_be_the_configurations_and_three_are_the_programs() -> None:
+    crashed = [failed(i, config(), "crashed", source="sobol", detail="exit code 1") for i in range(3)]
+    for n in (1, 2):
+        check_healthy(crashed[:n], crashed[n - 1])
+    check_healthy([crashed[0], failed(1, config()), *crashed[2:]], crashed[2])
+    with pytest.raises(ToolError, match=r"first 3 trials crashed[\s\S]*exit code 1") as error:
+        check_healthy(crashed, crashed[2])
+    assert "the values of trial 2" in error.value.hint
+    mistake = failed(0, config(), "crashed", source="sobol", fault="person", detail="No module named train")
+    with pytest.raises(ToolError, match=r"first trial crashed[\s\S]*No module"):
+        check_healthy([mistake], mistake)
 
 
 def test_three_outer_failures_in_a_row_stop_the_study() -> None:

@@ -299,6 +299,20 @@ def test_a_crash_of_trial_0_stops_with_its_log_and_the_next_session_tries_it_aga
     assert [(x.number, x.attempt, x.status) for x in trials] == [(0, 2, "done"), (1, 1, "done")]
 
 
+def test_without_a_default_a_first_configuration_that_crashes_does_not_end_the_study(tmp_path: Path) -> None:
+    crashing: list[float] = []
+
+    def picky(c: dict[str, Any]) -> float:
+        if len(crashing) < 2:  # the program refuses the first two points that it is given
+            crashing.append(c["lr"])
+        if c["lr"] in crashing:
+            raise ValueError("these values do not go together")
+        return objective(c)
+
+    trials = tuner(tmp_path, start="none").run(picky, trials=4).trials
+    assert [x.status for x in trials] == ["crashed", "crashed", "done", "done"]
+
+
 def test_what_other_workers_had_begun_runs_again_with_a_crashed_trial_0(tmp_path: Path) -> None:
     def broken(c: dict[str, Any], ctx: Any) -> float:
         while ctx.number > 0:

@@ -13,12 +13,15 @@ def check_healthy(trials: Sequence[Trial], latest: Trial) -> None:
     """Nothing, when the latest trial leaves hope for the next.
 
     Raises:
-        ToolError: trial 0 crashed, or several trials in a row failed for outer reasons; with the log's end.
+        ToolError: the study knows nothing but a broken program, or several trials in a row failed for outer reasons;
+            with the log's end.
     """
-    if latest.number == 0 and latest.status == "crashed" and latest.outcome is not None:
+    if latest.status == "crashed" and latest.outcome is not None and (n := _broken_from_the_start(trials, latest)):
+        what = "first trial crashed" if n == 1 else f"first {n} trials crashed"
+        values = "the default values" if trials[0].source == "default" else f"the values of trial {latest.number}"
         raise ToolError(
-            f"the first trial crashed: the program is broken, not its configuration\n{latest.outcome.detail}",
-            "run it by hand with the default values, mend it, and start again: the study goes on with trial 0",
+            f"the {what}: the program is broken, not its configuration\n{latest.outcome.detail}",
+            f"run it by hand with {values}, mend it, and start again: the study goes on with trial 0",
         )
     ended = [t.outcome for t in trials if t.outcome is not None and t.status != "cancelled"][-IN_A_ROW:]
     if len(ended) == IN_A_ROW and all(outcome.fault in ("host", "person") for outcome in ended):
@@ -28,10 +31,25 @@ def check_healthy(trials: Sequence[Trial], latest: Trial) -> None:
         )
 
 
+def _broken_from_the_start(trials: Sequence[Trial], latest: Trial) -> int:
+    """How many trials crashed, the latest among them, where that shows a broken program; else 0.
+
+    The default is taken to run anywhere. Where another point comes first, its crash may be its own: more have to crash.
+    """
+    if any(t.done for t in trials):
+        return 0
+    assert latest.outcome is not None
+    if latest.number == 0 and (latest.source == "default" or latest.outcome.fault != "config"):
+        return 1
+    ended = [t.status for t in trials if not t.running and t.status not in ("cancelled", "lost")]
+    crashed = len(ended) >= IN_A_ROW and all(status == "crashed" for status in ended)
+    return len(ended) if crashed and trials[0].source != "default" else 0
+
+
 def to_start_again(trials: Sequence[Trial]) -> list[Trial]:
     """The crashed trials of a study that knows nothing but a broken program, which may be mended by now.
 
-    Those are trial 0 and what other workers had begun meanwhile; what was cut short there is in line already.
+    Those are trial 0 and what came beside or after it; what was cut short there is in line already.
     """
     if not trials or trials[0].number != 0 or trials[0].status != "crashed":
         return []
