@@ -53,3 +53,20 @@ def test_a_front_of_one_metric_is_refused_with_what_would_be_drawn(tmp_path: Pat
         with pytest.raises(StudyError, match="has 1: loss") as told:
             plot(tuner.study, "front")
     assert "history" in told.value.hint
+
+
+def test_curves_are_drawn_of_stopped_runs_too(tmp_path: Path) -> None:
+    def falling(c: dict[str, Any], ctx: Any) -> float:
+        for step in range(1, 6):
+            if ctx.report(step, loss=c["lr"] + 1 / step):
+                break
+        return float(c["lr"])
+
+    stopping = card(start="none", pruner={"name": "threshold", "options": {"upper": -1.0}})
+    with Tuner(stopping, None, storage=f"sqlite:///{tmp_path}/s.db", folder=tmp_path / "runs") as tuner:
+        with pytest.raises(StudyError, match="has 0 finished trials"):
+            plot(tuner.study, "curves")
+        assert [t.status for t in tuner.run(falling, trials=3).trials] == ["done", "pruned", "pruned"]
+        assert plot(tuner.study, "curves").startswith(b"\x89PNG")
+        with pytest.raises(StudyError, match="has 1 finished trials"):
+            plot(tuner.study, "history")

@@ -47,8 +47,10 @@ def plot(study: "Study", kind: str) -> bytes:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    done = sum(t.done for t in study.trials())
-    if done < 2:
+    trials = study.trials()
+    done = sum(t.done for t in trials)
+    # a run that was stopped or that failed has a curve as well
+    if done < 2 and not (kind == "curves" and any(t.outcome and t.outcome.curve for t in trials)):
         raise StudyError(f"{study.name!r} has {done} finished trials", "a plot needs two or more: run some first")
     with _drawing, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna says that its matplotlib plots are experimental
