@@ -4,10 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from toy import card
 
+from tunewright.card import TaskCard
 from tunewright.errors import ModelError
 from tunewright.llm import prices as prices_module
-from tunewright.llm.prices import Price, Prices
+from tunewright.llm.openai_chat import OpenAIChat
+from tunewright.llm.prices import Price, Prices, check_priced
+from tunewright.llm.scripted import Scripted
+from tunewright.loop import Tuner
+from tunewright.zero_shot import warmstart
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +90,38 @@ def test_a_file_that_is_no_table(text: str, tmp_path: Path) -> None:
         Prices.load(file)
     with pytest.raises(ModelError, match=r"missing\.yaml"):
         Prices.load(tmp_path / "missing.yaml")
+
+
+# -- a budget ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_beside_an_unknown_price_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    chat = OpenAIChat("no-such-model", base_url="http://127.0.0.1:9/v1", prices={})
+    limited = TaskCard.from_json({**card().to_json(), "budget": {"usd": 2}})
+    storage = tmp_path / "study.db"
+    for opened in (
+        lambda: Tuner(limited, chat, f"sqlite:///{storage}", folder=tmp_path),
+        lambda: warmstart(limited, 2, chat),
+    ):
+        with pytest.raises(
+            ModelError, match="2 USD cannot be kept: no price is known for openai/no-such-model"
+        ) as said:
+            opened()
+        assert "TUNEWRIGHT_PRICES" in said.value.hint
+    assert not storage.exists()
+
+
+def test_without_a_budget_or_with_a_price_nothing_is_asked_for() -> None:
+    unknown = OpenAIChat("no-such-model", base_url="http://127.0.0.1:9/v1", prices={})
+    check_priced(unknown, None)
+    check_priced(OpenAIChat("mine", base_url="http://127.0.0.1:9/v1", prices={"mine": {"in": 0, "out": 0}}), 0.0)
+    check_priced(Scripted([]), 1.0)  # tells with each reply
+
+
+def test_a_warmstart_keeps_to_the_cards_money() -> None:
+    model = Scripted([], repeat_last=True)
+    limited = TaskCard.from_json({**card().to_json(), "budget": {"usd": 0}})
+    found = warmstart(limited, 2, model)
+    assert (found.calls, len(found.configs)) == (0, 2)
+    assert found.notes == ("the model was not asked: the model's budget of 0 USD is spent (0.0000 USD)",)
+    assert model.requests == []

@@ -87,6 +87,18 @@ def test_the_zero_shot_points_of_a_call_that_took_all_the_money_run(tmp_path: Pa
     assert len(model.requests) == 1
 
 
+def test_a_model_that_does_not_tell_its_costs_is_not_asked_again_within_a_budget(tmp_path: Path) -> None:
+    def silent(request: Any) -> Reply:
+        return Reply("", answers(request), cost_usd=None)
+
+    model = Scripted([silent], repeat_last=True)
+    with Tuner(card(budget={"usd": 1}), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        tuner.run(objective, trials=3 + WARM)
+        assert tuner.planner.proposer is not None
+        assert tuner.planner.proposer.silenced() == "scripted does not tell what it costs, and its budget is 1 USD"
+    assert len(model.requests) == 1
+
+
 def test_a_free_model_needs_no_money(tmp_path: Path) -> None:
     class Free(Scripted):
         def estimate_usd(self, tokens_in: int, tokens_out: int) -> float:

@@ -216,7 +216,7 @@ class Budget(Part):
     hours: float | None = Field(default=None, gt=0)
     """Hours during which at least one trial ran, over all sessions; running trials are let finish."""
     usd: float | None = Field(default=None, ge=0)
-    """US dollars that model calls may cost; 0 allows only free models."""
+    """US dollars that model calls may cost; 0 allows only free models. A model without a known price is refused."""
     seconds_per_trial: float | None = Field(default=None, gt=0)
     """Wall-clock seconds after which a trial is killed and recorded as `timeout`."""
     memory_gb_per_trial: float | None = Field(default=None, gt=0, le=_MOST_GB)

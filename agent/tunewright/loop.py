@@ -22,6 +22,7 @@ from tunewright.health import check_healthy
 from tunewright.jobs import HEARTBEAT_S, REPLY_TICK_S, TICK_S, Running, drop_checkpoint, job_of, made_folder, reap_jobs
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
+from tunewright.llm.prices import check_priced
 from tunewright.next_trial import NextTrial
 from tunewright.opening import opened
 from tunewright.planner import Planner, ReplyPending
@@ -90,6 +91,7 @@ class Tuner:
         self._tool = open_tool(card, tool) if tool is not None or card.tool is not None else None
         self.chat = open_chat(model, base_url=base_url, prices=prices)
         if self.chat is not None:
+            check_priced(self.chat, card.budget.usd)
             self.chat.check()
         found = opened(card, storage, seed=seed, earlier=earlier, branch=branch)
         self.study, self.taken_in, self._lost = found.study, found.taken_in, found.lost

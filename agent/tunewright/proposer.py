@@ -52,6 +52,8 @@ class Proposer:
             spent = self._spent()
             if spent >= self.budget_usd:
                 return f"the model's budget of {self.budget_usd:g} USD is spent ({spent:.4f} USD)"
+            if any(call.cost_usd is None and not call.error for call in self.ledger.calls()):
+                return f"{self.chat.name} does not tell what it costs, and its budget is {self.budget_usd:g} USD"
         return None
 
     def _free(self) -> bool:

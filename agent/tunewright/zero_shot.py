@@ -12,6 +12,7 @@ from tunewright.errors import SpaceError, TunerError
 from tunewright.ledger import Call, Ledger
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
+from tunewright.llm.prices import check_priced
 from tunewright.parameters import Choice
 from tunewright.points import Point
 from tunewright.proposer import Proposer
@@ -162,10 +163,12 @@ def warmstart(
     chat = open_chat(model, base_url=base_url, prices=prices)
     known = views(card) if textbook else {}
     calls: list[Call] = []
+    silent = None
     if chat is not None:
         try:
+            check_priced(chat, card.budget.usd)
             chat.check()
-            calls = _asked(chat, card, n, seed, known)
+            calls, silent = _asked(chat, card, n, seed, known)
         finally:
             if chat is not model:  # a `Chat` that was handed in is its owner's to close
                 chat.close()
@@ -173,8 +176,10 @@ def warmstart(
     if calls and calls[-1].error:
         error = calls[-1].error.replace("\n  -> ", "; ")
         notes.insert(0, f"the model gave no reply to request {len(calls)}: {error}")
+    if silent:
+        notes.insert(0, f"the model was not asked: {silent}")
     if len(kept) < n:
-        kept, told = _filled(card, kept, n, seed, known, asked=chat is not None)
+        kept, told = _filled(card, kept, n, seed, known, asked=chat is not None and not silent)
         notes += told
     stated: Prior = {name: view for call in calls for name, view in call.prior.items()}
     derived: Derived = {}
@@ -215,11 +220,16 @@ class _Memory:
         return []
 
 
-def _asked(chat: Chat, card: TaskCard, n: int, seed: int, known: Mapping[str, View]) -> list[Call]:
+def _asked(chat: Chat, card: TaskCard, n: int, seed: int, known: Mapping[str, View]) -> tuple[list[Call], str | None]:
+    """The calls, or why there are none."""
     ledger = Ledger(_Memory(card))
     told = brief(card, [], trials_left=most_trials(card, None), textbook=known)
-    Proposer(chat, card, ledger, seed=seed).ask("first_round", 0, told, n, frozenset())
-    return sorted(ledger.calls(), key=lambda call: call.started)  # as the ledger holds them: keys are removed there
+    proposer = Proposer(chat, card, ledger, seed=seed, budget_usd=card.budget.usd)
+    silent = proposer.silenced()
+    if silent is None:
+        proposer.ask("first_round", 0, told, n, frozenset())
+    # as the ledger holds them: keys are removed there
+    return sorted(ledger.calls(), key=lambda call: call.started), silent
 
 
 def _judged(space: Space, proposals: Sequence[Proposal], n: int) -> tuple[list[Point], list[Refusal], list[str]]:

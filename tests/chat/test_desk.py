@@ -175,6 +175,15 @@ def test_the_talk_is_counted_on_a_stated_budget_and_stops_with_it(toy: Session, 
     assert "budget for model calls is used up" in voice.text("error")
 
 
+def test_a_stated_budget_that_cannot_be_kept_ends_the_talk(toy: Session, voice: Kept) -> None:
+    toy.approver = Within(usd=5.0, otherwise=Ask(voice.ask))
+    desk = Desk(toy, voice, Scripted([Reply("one", cost_usd=None), Reply("two", cost_usd=None)]))
+    desk.handle("hello")
+    desk.handle("and?")
+    assert voice.pieces == ["one"]
+    assert "budget cannot be kept: scripted does not tell what it costs" in voice.text("error")
+
+
 def test_a_turn_of_several_replies_stops_with_the_budget_too(toy: Session, voice: Kept) -> None:
     toy.approver = Within(usd=0.015, otherwise=Ask(voice.ask))
     model = Scripted([calling("show_best")], repeat_last=True)

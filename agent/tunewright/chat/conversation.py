@@ -11,6 +11,7 @@ from tunewright.chat.history import History, Said
 from tunewright.errors import ModelError, TunerError
 from tunewright.ledger import Call
 from tunewright.llm.base import Chat, Message, Reply, Request, ToolCall
+from tunewright.llm.prices import check_priced
 from tunewright.render import render
 from tunewright.verbs.approval import Within
 from tunewright.verbs.base import VERBS, Answer, call, tool_specs
@@ -25,6 +26,7 @@ KEPT = 6
 """Latest messages that a summary leaves as they are."""
 _MOST_ANSWER = 6_000
 _DEADLINE_S = 180.0
+_COMMANDS = "commands such as /best still work"
 
 T = TypeVar("T")
 
@@ -125,8 +127,22 @@ class Conversation:
 
     # -- the model -----------------------------------------------------------------------------------------------
 
+    def check_money(self) -> None:
+        """Nothing, while a stated budget has money for a further reply, or none is stated.
+
+        Raises:
+            TunerError: it is used up, or cannot be kept, since nobody knows what a reply costs.
+        """
+        approver = self.session.approver
+        left = approver.left_usd() if isinstance(approver, Within) else None
+        check_priced(self.chat, left)
+        if left is not None and self.cost_usd is None:
+            raise TunerError(f"the budget cannot be kept: {self.chat.name} does not tell what it costs", _COMMANDS)
+        if left == 0.0:
+            raise TunerError("the stated budget for model calls is used up", _COMMANDS)
+
     def _ask(self) -> Reply:
-        check_money(self.session)  # before each reply: a turn may take several
+        self.check_money()  # before each reply: a turn may take several
         system = render(
             "chat_system", studies=self._studies(), current=self.session.current, summary=self.history.summary
         )
@@ -257,13 +273,6 @@ class Conversation:
             text = ""
         # a model that thinks first may have used up its tokens before the first word
         return text or render("chat_forgotten", summary=self.history.summary, messages=len(old)).text.strip()
-
-
-def check_money(session: Session) -> None:
-    """Raise `TunerError` when a stated budget has no money left for a further reply."""
-    approver = session.approver
-    if isinstance(approver, Within) and approver.left_usd() == 0.0:
-        raise TunerError("the stated budget for model calls is used up", "commands such as /best still work")
 
 
 def keep_with_study(session: Session, history: History, turn: Sequence[Said] = ()) -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from tunewright.card import TaskCard
 from tunewright.chat import slash
 from tunewright.chat.board import Board
-from tunewright.chat.conversation import Cancelled, Conversation, Done, check_money, note
+from tunewright.chat.conversation import Cancelled, Conversation, Done, note
 from tunewright.chat.grammar import understand
 from tunewright.chat.history import History
 from tunewright.chat.naming import Names
@@ -186,7 +186,7 @@ class Desk:
     # -- words for the model -------------------------------------------------------------------------------------
 
     def _talk(self, text: str, conversation: Conversation) -> None:
-        check_money(self.session)
+        conversation.check_money()
         news, self._news = self._news, []
         said = conversation.say(text, news)
         self.voice.end_of_reply()

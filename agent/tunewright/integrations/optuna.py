@@ -25,6 +25,7 @@ from tunewright.integrations.optuna_record import PLAN, OptunaRecord, planned
 from tunewright.integrations.optuna_task import check_script, task
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
+from tunewright.llm.prices import check_priced
 from tunewright.numeric import Int
 from tunewright.planner import Decision, Planner
 from tunewright.proposer import Proposer
@@ -113,6 +114,7 @@ class TunewrightSampler(BaseSampler):
         self._model, self._base_url, self._prices = model, base_url, prices
         self._fresh()
         if self._chat is not None:
+            check_priced(self._chat, card.budget.usd if card is not None else None)
             self._chat.check()
 
     def _fresh(self) -> None:

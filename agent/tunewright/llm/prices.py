@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewright.errors import ModelError
+from tunewright.llm.base import Chat
 
 ENVIRONMENT = "TUNEWRIGHT_PRICES"
 _OURS = Path(__file__).with_name("prices.yaml")
@@ -66,6 +67,20 @@ class Prices:
         if own is not None or not public:
             return own
         return _ours().get(model) or _from_litellm(model)
+
+
+def check_priced(chat: Chat, budget_usd: float | None) -> None:
+    """Nothing, where what the model costs is known, no budget limits it, or it tells only with each reply.
+
+    Raises:
+        ModelError: the budget could not be kept.
+    """
+    estimate = getattr(chat, "estimate_usd", None)
+    if budget_usd is not None and estimate is not None and estimate(1_000_000, 1_000_000) is None:
+        raise ModelError(
+            f"a budget of {budget_usd:g} USD cannot be kept: no price is known for {chat.name}",
+            f"in a table that --prices or {ENVIRONMENT} names, {_EXAMPLE}; 0 where it is free",
+        )
 
 
 def _read(path: Path) -> Any:
