@@ -198,6 +198,10 @@ def test_a_record_is_kept_where_asked_and_not_mixed_up(tmp_path: Path) -> None:
         assert refused.value.hint == "a fit starts anew: give another storage or goal"
 
 
+def test_the_number_of_candidates_may_be_one_of_numpys() -> None:
+    assert len(search(n_trials=np.int64(2)).fit(X, y).cv_results_["params"]) == 2
+
+
 def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(CardError, match="n_trials is 0"):
         search(n_trials=0).fit(X, y)

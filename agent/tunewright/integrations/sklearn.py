@@ -113,7 +113,7 @@ class TunewrightSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> "TunewrightSearchCV":
         """The fitted search; see the class."""
-        if not isinstance(self.n_trials, int) or self.n_trials < 1:
+        if not isinstance(self.n_trials, int | np.integer) or self.n_trials < 1:
             raise CardError(f"n_trials is {self.n_trials!r}", "give a whole number, 1 or more")
         self._rounds = _Rounds(self.error_score)
         self._data = None if self.model is None else _described(X, y)
@@ -133,7 +133,7 @@ class TunewrightSearchCV(BaseSearchCV):  # type: ignore[misc]
             _refuse_recorded(card, storage)  # before the record finds that a drawn seed or the space is another
             with Tuner(card, self.model, storage, seed=seed, base_url=self.base_url, folder=folder) as tuner:
                 try:
-                    tuner.planner.limit = self.n_trials
+                    tuner.planner.limit = int(self.n_trials)
                     self._search(tuner, search, metrics, evaluate_candidates)
                     self.trials_ = tuner.study.trials()
                     self.model_calls_ = tuner.study.ledger.calls()
@@ -218,7 +218,7 @@ class TunewrightSearchCV(BaseSearchCV):  # type: ignore[misc]
             space=search.space,
             metrics=[{"name": name, "direction": "maximize"} for name in metrics.values()],
             known=list(self.known),
-            budget={"trials": self.n_trials},
+            budget={"trials": int(self.n_trials)},
             data=self._data,
         )
 
