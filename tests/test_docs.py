@@ -46,6 +46,17 @@ def test_extras_that_are_named_exist(name: str) -> None:
         assert set(named.split(",")) <= set(extras), f"{name} names {named}"
 
 
+def test_the_readme_names_every_extra_and_every_key_of_a_card() -> None:
+    from tunewright.card import _INPUTS, TaskCard
+    from tunewright.card_parts import Budget, HardwareCard, Stop, ToolCard
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    parts = (TaskCard, Budget, HardwareCard, Stop, ToolCard)
+    keys = {field.alias or key for part in parts for key, field in part.model_fields.items()}
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`", (ROOT / "README.md").read_text()))))
+    assert {*extras, *keys, *_INPUTS} - {"dev"} <= named
+
+
 def test_the_readme_shows_the_programs_exit_codes() -> None:
     from tunewright import errors
 
