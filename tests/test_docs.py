@@ -31,9 +31,18 @@ def test_the_readme_lists_every_module_of_the_product_with_its_first_sentence() 
     assert not rows, "the README lists files that are not there"
 
 
-@pytest.mark.parametrize(
-    "path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))], ids=str
-)
+def test_the_page_of_the_benchmarks_tells_how_to_run_each_of_them() -> None:
+    text = (ROOT / "benchmarks" / "README.md").read_text()
+    for path in (ROOT / "benchmarks").rglob("*.py"):
+        if '__name__ == "__main__"' in path.read_text():
+            name = path.relative_to(ROOT / "benchmarks").with_suffix("").parts[0]
+            assert re.search(rf"python (-m )?benchmarks[./]{name}\b", text), f"{path.name} is not on the page"
+
+
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")]
+
+
+@pytest.mark.parametrize("path", [*PAGES, *sorted((ROOT / "docs").glob("*.md"))], ids=str)
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), f"{path.name} links to {target}"
