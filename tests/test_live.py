@@ -47,6 +47,15 @@ def test_a_terminal_shows_a_live_table_with_the_best_and_what_is_left(tmp_path: 
     assert "What each source did" in drawn
 
 
+def test_a_study_that_goes_on_shows_the_best_so_far_from_the_start(capsys: pytest.CaptureFixture[str]) -> None:
+    from toy import card, config, done
+
+    known = [done(0, config(), 0.5), done(1, config(0.01), 0.25), done(2, config(0.02), 0.75)]
+    LiveTable(card(), 4, known, lambda: "").show([Stopped("for now", "trials")])
+    assert "3 of 4 trials" in (drawn := capsys.readouterr().out)
+    assert "best loss 0.25" in drawn
+
+
 def test_points_of_a_curve_wait_for_the_next_redraw(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that prints at each of its thousands of steps would have ended long before its last point was drawn."""
     from toy import card

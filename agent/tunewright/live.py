@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
+from tunewright.attempts import best as best_of
 from tunewright.card import TaskCard
 from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped
 from tunewright.report import json_text, number
@@ -91,7 +92,7 @@ class LiveTable:
         self.total = total
         self.trials: dict[int, Trial] = {t.number: t for t in trials}
         self.steps: dict[int, str] = {}
-        self.best: Trial | None = None
+        self.best = best_of(card, trials)
         self.notes: list[str] = []
         self.spent = spent
         """Called for the model's cost so far, in words."""
