@@ -38,6 +38,16 @@ def test_more_metrics_than_the_card_names_are_kept() -> None:
     assert told({"loss": 0.5, "seconds": 3}).metrics == {"loss": 0.5, "seconds": 3.0}
 
 
+def test_what_the_card_has_measured_is_taken_from_the_telemetry() -> None:
+    bounds = ["telemetry.peak_gb <= 8", "telemetry.seconds <= 5"]
+    metrics = told(0.5, telemetry={"seconds": 3.0, "peak_bytes": 2**31}, constraints=bounds).metrics
+    assert metrics == {"loss": 0.5, "telemetry.peak_gb": 2.0, "telemetry.seconds": 3.0}
+    assert card(constraints=bounds).feasible(metrics)
+    assert told(metric="telemetry.seconds", telemetry={"seconds": 3.0}).metrics == {"telemetry.seconds": 3.0}
+    said = {"loss": 0.5, "telemetry.seconds": 4.0}  # by somebody who knows better
+    assert told(said, telemetry={"seconds": 3.0}, constraints=bounds[1:]).metrics == said
+
+
 def test_nan_is_diverged_and_carries_no_value() -> None:
     outcome = told(float("nan"))
     assert (outcome.status, outcome.metrics, outcome.fault) == ("diverged", {}, "config")

@@ -10,6 +10,7 @@ from tunewright.card import TaskCard
 from tunewright.errors import TunerError, did_you_mean
 from tunewright.trial import Trial
 from tunewright_tools.base import STATUSES, Fault, Outcome, Point, Status, Telemetry
+from tunewright_tools.measured import measured
 
 _FAULTS: dict[Status, Fault | None] = {"done": None, "pruned": None, "cancelled": None, "lost": "host"}
 
@@ -22,7 +23,7 @@ def outcome_of(
     telemetry: Telemetry | Mapping[str, Any] | None,
     detail: str,
 ) -> Outcome:
-    """The outcome; a metric that is not finite makes it `diverged`.
+    """The outcome; a metric that is not finite makes it `diverged`. What is measured is taken from the telemetry.
 
     Raises:
         TunerError: a metric of the card is missing, a value is no number, the status or a telemetry field is unknown.
@@ -46,6 +47,8 @@ def outcome_of(
     told: Any = result
     if hasattr(result, "__float__") and not isinstance(result, Mapping) and len(names) == 1:
         told = {names[0]: result}
+    if telemetry is not None and (told is None or isinstance(told, Mapping)):
+        told = measured([*names, *(c.metric for c in card.constraints)], telemetry) | dict(told or {})
     if not isinstance(told, Mapping) or any(name not in told for name in names):
         raise TunerError(
             f"the result of trial {trial.number} is {result!r}",
