@@ -39,6 +39,21 @@ def test_several_metrics_negative_and_whole_numbers(tmp_path: Path) -> None:
     assert go(tmp_path, lambda config: {"b": -1, "a": -config["x"]}, "a", "b").metrics == {"a": -2.0, "b": -1.0}
 
 
+def test_the_best_of_the_curve_counts_where_that_is_asked_for(tmp_path: Path) -> None:
+    def objective(config: dict[str, Any], ctx: Context) -> dict[str, float]:
+        for step, (loss, acc) in enumerate([(0.5, 0.6), (0.2, 0.9), (math.nan, 0.7), (0.4, 0.8)]):
+            ctx.report(step, loss=loss, acc=acc, ms=step)
+        return {"loss": 0.4, "acc": 0.8, "size": 7, "ms": 3}
+
+    names = ["loss", "acc", "size"]
+    best = FunctionTool(
+        objective, names, ["ms"], best_of_curve={"loss": "minimize", "acc": "maximize", "size": "minimize"}
+    )
+    assert best.run(job(tmp_path), lambda _: False).metrics == {"loss": 0.2, "acc": 0.9, "size": 7.0, "ms": 3.0}
+    last = FunctionTool(objective, names, ["ms"])
+    assert last.run(job(tmp_path), lambda _: False).metrics == {"loss": 0.4, "acc": 0.8, "size": 7.0, "ms": 3.0}
+
+
 def test_the_context(tmp_path: Path) -> None:
     seen: list[Context] = []
     asked: list[tuple[Point, int]] = []

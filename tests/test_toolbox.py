@@ -1,11 +1,15 @@
 """From a card to the tool that runs it, and the limits of a run."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from toy import card
 
 from tunewright.errors import CardError, ToolError
 from tunewright.toolbox import limits, open_tool
 from tunewright_tools.arguments import render
+from tunewright_tools.base import Job
 from tunewright_tools.command import CommandTool
 
 DIGITS = [
@@ -55,3 +59,14 @@ def test_the_grams_of_a_kilowatt_hour_come_from_the_stated_hardware() -> None:
     tool = open_tool(made)
     assert isinstance(tool, CommandTool)
     assert tool.co2_g_per_kwh == 380.0
+
+
+def test_the_best_of_a_callables_curve_counts_where_the_card_says_so(tmp_path: Path) -> None:
+    def objective(config: dict[str, Any], ctx: Any) -> float:
+        for step, value in enumerate([0.6, 0.9, 0.7]):
+            ctx.report(step, loss=value)
+        return 0.7
+
+    made = card(best_of_curve=True, direction="maximize")
+    outcome = open_tool(made, objective).run(Job(0, 1, {}, 0, tmp_path), lambda _: False)
+    assert outcome.metrics == {"loss": 0.9}

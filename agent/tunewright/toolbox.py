@@ -26,7 +26,9 @@ def open_tool(card: TaskCard, tool: "Tool | Callable[..., Any] | None" = None) -
         elif callable(tool):
             extra = [c.metric for c in card.constraints]
             beside = companions(card.primary.name)
-            chosen = FunctionTool(tool, metrics=[m.name for m in card.metrics], extra_names=extra, beside=beside)
+            best = {m.name: m.direction for m in card.metrics} if card.best_of_curve else {}
+            names = [m.name for m in card.metrics]
+            chosen = FunctionTool(tool, names, extra_names=extra, beside=beside, best_of_curve=best)
         elif card.tool is None:
             raise ToolError(
                 f"the card {card.name!r} names no tool",

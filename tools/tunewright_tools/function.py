@@ -22,10 +22,11 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, SupportsFloat
 
 from .base import Fault, Job, OnPoint, Outcome, Status, Telemetry, ToolSetupError
-from .contract import Values
+from .contract import Direction, Values
 from .diagnosis import from_text
 from .measured import check_measured, is_measured, measured
 
@@ -73,6 +74,7 @@ class FunctionTool:
         metrics: names of the metrics.
         extra_names: names of constraints, which the dict must hold too.
         beside: names that join the curve's points where `ctx.report` gives them, such as `train_loss`.
+        best_of_curve: metrics, with their directions, whose best reported value counts instead of the returned one.
 
     Raises:
         ToolSetupError: no metric, or something that cannot be called.
@@ -84,6 +86,7 @@ class FunctionTool:
         metrics: Sequence[str],
         extra_names: Sequence[str] = (),
         beside: Sequence[str] = (),
+        best_of_curve: Mapping[str, Direction] = MappingProxyType({}),
     ) -> None:
         if isinstance(metrics, str) or not metrics:
             raise ToolSetupError(f"the metrics are {metrics!r}", 'give a list of names, such as ["val_loss"]')
@@ -93,6 +96,7 @@ class FunctionTool:
         self.metrics = tuple(metrics)
         self.extra_names = tuple(extra_names)
         self.beside = tuple(beside)
+        self.best_of_curve = dict(best_of_curve)
         check_measured((*self.metrics, *self.extra_names))
         self._takes_context = _takes_context(fn)
         self._lock = threading.Lock()
@@ -116,7 +120,7 @@ class FunctionTool:
         with self._lock:
             self._running.add(cancelled)
         try:
-            call = _Call(job, on_point, cancelled, self.metrics, self.extra_names, self.beside)
+            call = _Call(job, on_point, cancelled, self.metrics, self.extra_names, self.beside, self.best_of_curve)
             return call.outcome(self.fn, self._takes_context)
         finally:
             with self._lock:
@@ -138,14 +142,17 @@ class _Call:
         metrics: tuple[str, ...],
         extra_names: tuple[str, ...],
         beside: tuple[str, ...],
+        best_of_curve: Mapping[str, Direction],
     ) -> None:
         self._job = job
         self._on_point = on_point
         self._cancelled = cancelled
         self._metrics = metrics
-        # Directions matter only for the best of a curve; here a value is what the objective returns.
+        self._best_of_curve = best_of_curve
         printed = [name for name in (*metrics, *extra_names) if not is_measured(name)]
-        self._values = Values(dict.fromkeys(printed, "minimize"), (), best_of_curve=False, beside=beside)
+        # directions matter only for the best of a curve; else a value is what the objective returns
+        directions = {name: best_of_curve.get(name, "minimize") for name in printed}
+        self._values = Values(directions, (), best_of_curve=bool(best_of_curve), beside=beside)
         self._measured = [name for name in dict.fromkeys((*metrics, *extra_names)) if is_measured(name)]
         self._stopped: Status | None = None
         self._broken: BaseException | None = None
@@ -172,13 +179,14 @@ class _Call:
             return self._end("crashed", str(error), "person")
         if bad := {name: value for name, value in values.items() if not math.isfinite(value)}:
             return self._end("diverged", ", ".join(f"{name} is {value}" for name, value in bad.items()), "config")
+        best = {name: v for name, v in self._values.final().items() if name in self._best_of_curve and math.isfinite(v)}
         telemetry = self._telemetry()
         seen = measured(self._measured, telemetry)
         if missing := [name for name in self._measured if name not in seen]:
             return self._end(
                 "crashed", f"{', '.join(missing)} cannot be measured in this process; use a command", "person"
             )
-        return Outcome("done", values | seen, self._values.curve(), telemetry)
+        return Outcome("done", values | best | seen, self._values.curve(), telemetry)
 
     def _report(self, step: float, metrics: Mapping[str, SupportsFloat]) -> bool:
         seconds = time.monotonic() - self._began
