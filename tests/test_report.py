@@ -96,6 +96,17 @@ def test_tables_show_values_as_they_are_and_take_nothing_for_markup(tmp_path: Pa
     assert re.search(r"act +│ +\[relu\] │ +\[relu\] │", shown.stdout)
 
 
+@pytest.mark.parametrize("start", ["none", "default"])
+def test_a_study_without_a_best_trial_says_why_there_is_none(tmp_path: Path, start: str) -> None:
+    bound = card(constraints=["ms <= 50"], start=start)
+    with Tuner(bound, None, storage=f"sqlite:///{tmp_path}/study.db", folder=tmp_path / "runs") as tuner:
+        tuner.run(lambda c: {"loss": 1.0, "ms": 60.0}, trials=2)
+    shown = CliRunner().invoke(app, ["show", "--storage", f"sqlite:///{tmp_path}/study.db"]).stdout
+    assert "No trial of toy has a value that keeps all constraints yet." in shown
+    assert ("Best configuration of toy" in shown) == (start == "default")  # a column of nothing is left out
+    assert "configurati\n" not in shown
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of sums that go beyond
 def test_values_near_the_end_of_the_floats_make_json_that_any_parser_reads(tmp_path: Path, capsys) -> None:
     metrics = [{"name": "loss", "direction": "minimize"}, {"name": "size", "direction": "minimize"}]

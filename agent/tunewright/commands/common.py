@@ -59,6 +59,7 @@ def plain_console(piped: int) -> "Console":
 
 def print_report(study: "Study") -> None:
     """Print the best against the default, what each source did and what it took; nothing before the first trial."""
+    from tunewright.attempts import no_best
     from tunewright.report import (
         best_table,
         confirmation_table,
@@ -73,7 +74,10 @@ def print_report(study: "Study") -> None:
         return
     rep = report(study)
     console = plain_console(120)
-    console.print(best_table(rep))
+    if rep.best is None:
+        console.print(f"No trial of {rep.name} has {no_best(study.card)} yet.")
+    if rep.best is not None or rep.default is not None:
+        console.print(best_table(rep))
     if rep.front is not None:
         console.print(front_table(rep.front))
     console.print(ledger_table(rep))
