@@ -106,6 +106,17 @@ def test_bfloat16_on_a_cpu(archive: Path, capsys: pytest.CaptureFixture[str]) ->
 # -- data --------------------------------------------------------------------------------------------------------
 
 
+def test_a_channel_that_is_the_same_everywhere_stays_at_zero(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (240, 8, 8, 3), dtype=np.uint8)
+    images[..., 1] = 37
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(240) % 2)
+    for augmentation, largest in (("--shift=0", 1e-6), ("--shift=1", 1.0)):
+        given = torch_vision.arguments([*SMALL, "--epochs=1", augmentation])
+        task = torch_vision.Vision(given, read(str(tmp_path / "a.npz"), None, 0.2, 0), torch.device("cpu"))
+        seen, _ = task.rows(np.arange(192), np.random.default_rng(0))
+        assert seen[:, 1].abs().max() < largest
+
+
 def test_the_digits_need_no_file() -> None:
     images = read(None, None, 0.2, 0)
     assert images.train.shape == (1437, 8, 8, 1)

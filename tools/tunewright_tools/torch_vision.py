@@ -106,7 +106,10 @@ class Vision(Epochs):
             torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]
             for values in (scaled.mean(0), scaled.std(0))
         )
-        self.spread = torch.where(spread > 0, spread, 1.0)  # a channel that is the same everywhere stays at 0
+        # A channel that is the same everywhere stays at 0. Its deviation is often not quite that: what a shift leaves
+        # black would be huge over it.
+        varies = torch.from_numpy(np.ptp(images.train.reshape(-1, channels), axis=0) > 0).to(device)[:, None, None]
+        self.spread = torch.where(varies, spread, 1.0)
         self.augmentation = Augmentation(given.shift, given.flip == "on", given.cutout, given.mixup)
 
     def rows(self, picked: "np.ndarray[Any, Any]", random: "np.random.Generator") -> tuple["torch.Tensor", ...]:
