@@ -136,6 +136,7 @@ def test_a_learning_rate_that_is_too_high_diverges(text: Path, capsys: pytest.Ca
         (["--seconds=1", "--muon-momentum=0.9"], "--muon-momentum is for --optimizer muon"),
         (["--seconds=nan"], "--seconds must be a finite number above 0, not nan"),
         (["--seconds=1", "--vocab-size=512"], "--vocab-size is for --tokenizer bpe"),
+        (["--seconds=1", "--mlp-ratio=0.001"], "--mlp-ratio 0.001 of --width 128 is no hidden unit"),
         (["--seconds=1", "--warmup=1"], "--warmup must be at least 0 and below 1"),
     ],
 )
@@ -145,7 +146,7 @@ def test_wrong_arguments_end_it_with_a_message(argv: list[str], said: str, capsy
     written = capsys.readouterr().err
     assert said in written
     # A conflict is the configuration's fault, anything else the person's who wrote the command or the space.
-    conflict = "multiple of" in said or "is above" in said
+    conflict = any(words in said for words in ("multiple of", "is above", "no hidden unit"))
     assert from_exit(int(str(ended.value.code)), written, kernel_killed=False).fault == (
         "config" if conflict else "person"
     )

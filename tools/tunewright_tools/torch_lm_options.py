@@ -59,4 +59,6 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     only_for(options, given, "vocab_size", "tokenizer", "bpe", 1024)
     if given.width % (2 * given.heads):
         conflict(options, f"--width {given.width} is not a multiple of 2 x --heads {given.heads}")
+    if int(given.width * given.mlp_ratio) < 1:
+        conflict(options, f"--mlp-ratio {given.mlp_ratio:g} of --width {given.width} is no hidden unit")
     return given
