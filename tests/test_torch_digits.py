@@ -63,6 +63,8 @@ def test_a_learning_rate_that_is_too_high_diverges(tmp_path: Path) -> None:
         (["--width", "0"], "--width must be at least 1, not 0"),
         (["--dropout", "1"], "--dropout must be at least 0 and below 1"),
         (["--learning-rate", "nan"], "--learning-rate must be above 0"),
+        (["--weight-decay", "nan"], "--weight-decay at least 0, and both finite"),
+        (["--data-seed", "-1"], "--data-seed must be at least 0 and below 2**32, not -1"),
         (["--learning_rates", "1"], "unrecognized arguments"),
     ],
 )

@@ -234,6 +234,7 @@ def test_too_few_examples_for_a_batch() -> None:
         (["--epochs=1", "--ema=1"], "--ema must be at least 0 and below 1, not 1.0"),
         (["--epochs=1", "--device-batch=6"], "--device-batch 6 is above --batch-size 5"),
         (["--epochs=1", "--weight-decay=inf"], "--weight-decay must be at least 0 and finite, not inf"),
+        (["--epochs=1", f"--data-seed={2**32}"], "--data-seed must be at least 0 and below 4294967296, not 4294967296"),
         (["--epochs=1", "--min-lr-ratio=2"], "--min-lr-ratio must be from 0 to 1, not 2.0"),
     ],
 )

@@ -57,8 +57,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     for name in ("dropout", "label_smoothing", "momentum"):
         if not 0 <= (getattr(given, name) or 0) < 1:
             options.error(f"--{name.replace('_', '-')} must be at least 0 and below 1, not {getattr(given, name)}")
-    if not given.learning_rate > 0 or given.weight_decay < 0:
-        options.error("--learning-rate must be above 0 and --weight-decay at least 0")
+    if not (0 < given.learning_rate < math.inf and 0 <= given.weight_decay < math.inf):
+        options.error("--learning-rate must be above 0, --weight-decay at least 0, and both finite")
+    if not 0 <= given.data_seed < 2**32:
+        options.error(f"--data-seed must be at least 0 and below 2**32, not {given.data_seed}")
     if given.momentum is not None and given.optimizer != "sgd":
         options.error("--momentum is for --optimizer sgd")
     return given

@@ -74,7 +74,8 @@ def check_training(options: argparse.ArgumentParser, given: argparse.Namespace, 
     check_range(options, given, "batch_size device_batch evaluations threads", 1, math.inf)
     check_range(options, given, "beta1 beta2 ema warmup", 0, 1)
     check_range(options, given, "weight_decay grad_clip", 0, math.inf)
-    check_range(options, given, "seed data_seed", 0, 2**63)
+    check_range(options, given, "seed", 0, 2**63)
+    check_range(options, given, "data_seed", 0, 2**32)  # scikit-learn splits with none that is larger
     check_above(options, given, f"learning_rate seconds {budget}")
     if not 0 <= given.min_lr_ratio <= 1:
         options.error(f"--min-lr-ratio must be from 0 to 1, not {given.min_lr_ratio}")
