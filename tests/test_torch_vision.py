@@ -166,6 +166,16 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
         assert pixels[3, 3].tolist() == ([255, 0, 0] if label == 0 else [0, 0, 255])
 
 
+def test_an_image_of_sixteen_bits_keeps_its_greys(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
+    greys = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    for label in ("cat", "dog"):
+        (tmp_path / label).mkdir()
+        for number in range(4):
+            image.fromarray(greys).save(tmp_path / label / f"{number}.png")
+    assert (read(str(tmp_path), 8, 0.25, 0).train == (greys // 256)[..., None]).all()
+
+
 def test_a_folder_with_train_and_val(tmp_path: Path) -> None:
     root = folder(tmp_path, ["train", "val"])
     (root / "val" / "cat" / "0.png").unlink()

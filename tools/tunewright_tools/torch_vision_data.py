@@ -118,7 +118,7 @@ def _folder(path: Path, size: int | None) -> list[tuple["Array", "Array"]]:
         for file in own:
             try:
                 with Image.open(file) as image:
-                    pixels.append(np.asarray(_square(image.convert("RGB"), size)))
+                    pixels.append(np.asarray(_square(_rgb(image), size)))
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
                 raise TrainingError(f"the image {file} cannot be read: {error}") from None
             labels.append(names.index(file.parent.name))
@@ -126,6 +126,16 @@ def _folder(path: Path, size: int | None) -> list[tuple["Array", "Array"]]:
             raise TrainingError(f"{part} has no subfolders with images ({', '.join(SUFFIXES)}), one for each class")
         found.append((np.stack(pixels), np.array(labels)))
     return found
+
+
+def _rgb(image: Any) -> Any:
+    """The image in three colours of 8 bits each."""
+    import numpy as np
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16 bits of grey, of which Pillow's own conversion makes white nearly everywhere
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert("RGB")
 
 
 def _square(image: Any, size: int) -> Any:
