@@ -74,6 +74,9 @@ def test_what_is_visible(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Non
     for given, seen in {"0": (0,), "1": ("MIG-1", "MIG-2"), "": (), "7,0": (), "MIG-2": ("MIG-2",)}.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
         assert visible() == seen
+    for given, seen in {"-1": (), "0,-1,1": (0,), "NoDevFiles": (), "GPU-8932f937,0": ("GPU-8932f937", 0)}.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+        assert visible() == seen
 
 
 def test_without_a_driver_there_is_nothing() -> None:

@@ -156,8 +156,9 @@ def visible() -> tuple[int | str, ...]:
             named = [int(word) if word.isdecimal() else word for word in words if word]
         found: list[int | str] = []
         for device in named:
-            if isinstance(device, int) and device >= count:
-                break  # as CUDA does: what comes after an index that is none is not seen
+            # As CUDA does: what comes after an index that is none, such as -1, is not seen.
+            if device >= count if isinstance(device, int) else not device.startswith(("GPU-", "MIG-")):
+                break
             handle = None if isinstance(device, str) else _ask(nvml, nvml.nvmlDeviceGetHandleByIndex, device)
             slices = [] if handle is None else _slices(nvml, handle)
             found += [str(_ask(nvml, nvml.nvmlDeviceGetUUID, part)) for part in slices] or [device]
