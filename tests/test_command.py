@@ -419,3 +419,14 @@ def test_each_run_has_its_own_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         tool("pairs", gpus_per_run=3).check({})
     with pytest.raises(ToolSetupError, match="gpus_per_run is -1"):
         tool("pairs", gpus_per_run=-1)
+
+
+def test_a_run_whose_exit_code_is_lost_is_not_done(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as a program is started by some supervisors
+    try:
+        tool = CommandTool(["sh", "-c", "echo loss: 3; exit 7"], [("loss", "minimize")])
+        outcome = tool.run(Job(0, 0, {}, 0, tmp_path), lambda _: False)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert (outcome.status, outcome.fault, outcome.metrics) == ("crashed", "host", {})
+    assert "its exit code is lost: SIGCHLD is ignored" in outcome.detail

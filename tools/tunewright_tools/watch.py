@@ -87,6 +87,8 @@ class Watch:
     sampler: Sampler = field(init=False)
     stopped: Cause | None = None
     """Why we ended it, where we did."""
+    code_lost: bool = False
+    """Whether somebody else has waited for the program, so that nobody can tell how it ended."""
     ender: threading.Thread | None = None
     streams: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
@@ -141,7 +143,8 @@ class Watch:
         try:
             return os.waitid(os.P_PID, self.started.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
-            return True  # somebody else in this process has waited for it
+            self.code_lost = True  # Popen would say 0
+            return True
 
     def _read(self, timeout: float) -> bool:
         """Read what there is; whether there was anything."""
@@ -215,6 +218,9 @@ class Watch:
             return self.stopped
         if code is None:
             return Cause("crashed", "host", "its processes could not be ended")
+        if self.code_lost:
+            reason = "its exit code is lost: SIGCHLD is ignored in the tuner's process, or another part of it waited"
+            return Cause("crashed", "host", reason)
         if self.reader.status is not None:
             return Cause(self.reader.status, "config", f"the run itself reported status: {self.reader.status}")
         if bad := values.not_finite():
