@@ -20,7 +20,7 @@ from tunewright_tools.base import Job, Limits, Outcome
 from tunewright_tools.catalog import trainer
 from tunewright_tools.command import CommandTool
 from tunewright_tools.diagnosis import from_exit
-from tunewright_tools.torch_errors import TrainingError
+from tunewright_tools.torch_errors import ConflictError, TrainingError
 from tunewright_tools.torch_lm_model import Gpt, Shape, optimizers
 from tunewright_tools.torch_lm_text import as_bpe, as_bytes, read
 
@@ -231,6 +231,15 @@ def test_the_text_is_cut_between_characters(tmp_path: Path) -> None:
         read(str(path), 9)
     with pytest.raises(TrainingError, match="cannot be read"):
         read(str(tmp_path / "none"), 9)
+
+
+def test_a_validation_text_that_has_nothing_to_measure(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("ab " * 1000)
+    with pytest.raises(TrainingError, match="--validation-bytes 1 leaves 1 whole bytes"):
+        read(str(tmp_path / "t.txt"), 1)
+    pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    with pytest.raises(ConflictError, match="the 2 bytes to measure are one token"):
+        as_bpe(read(str(tmp_path / "t.txt"), 2), 257)
 
 
 def test_without_a_file_the_text_is_the_standard_library() -> None:

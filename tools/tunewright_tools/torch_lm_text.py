@@ -61,8 +61,13 @@ def read(path: str | None, validation_bytes: int) -> Text:
             raise TrainingError(f"--data cannot be read: {error}") from None
     cut = _whole_character(whole, int(len(whole) * _TRAIN_SHARE))
     end = _whole_character(whole, cut + validation_bytes)
-    if cut < 2 or end - cut < 2:
+    if cut < 2 or len(whole) - cut < 2:
         raise TrainingError(f"{origin} has {len(whole)} bytes; a text to train on has some thousands")
+    if end - cut < 2:
+        raise TrainingError(
+            f"--validation-bytes {validation_bytes} leaves {end - cut} whole bytes of text, and the first is given; "
+            "measure some thousands"
+        )
     return Text(origin, hashlib.sha256(whole).hexdigest()[:12], whole[:cut], whole[cut:end])
 
 
@@ -116,6 +121,11 @@ def as_bpe(text: Text, vocabulary: int) -> Tokens:
         torch.tensor([i for piece in _pieces(part) for i in tokenizer.encode(piece).ids], dtype=torch.int32)
         for part in (train, validation)
     )
+    if len(validation_ids) < 2:
+        raise ConflictError(
+            f"the {len(text.validation)} bytes to measure are one token, and the first is given; raise "
+            "--validation-bytes, or use a longer text"
+        )
     return Tokens(made, train_ids, validation_ids, lengths[validation_ids.long()])
 
 
