@@ -203,6 +203,19 @@ def test_wrong_arguments_end_it_with_a_message(argv: list[str], said: str, capsy
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--batch-size=1"], "--batch-size 1 leaves batch normalization with a single example"),
+        (["--batch-size=17", "--device-batch=8"], "--batch-size 17 in parts of --device-batch 8 leaves"),
+    ],
+)
+def test_one_example_alone_has_no_batch_norm(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="1"):
+        torch_tabular.main(["--data=iris", "--epochs=1", "--norm=batch", *argv])
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_study_goes_on_past_configurations_that_do_not_fit_the_data_and_past_a_full_disk(tmp_path: Path) -> None:

@@ -331,6 +331,14 @@ def test_compiled_training_gives_the_same_curve(archive: Path, capsys: pytest.Ca
     assert compiled == pytest.approx(plain, rel=0.01)
 
 
+def test_one_pixel_of_one_example_has_no_batch_norm(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = [*SMALL, f"--data={archive}", "--epochs=0.1", "--batch-size=9", "--device-batch=8", "--evaluations=1"]
+    with pytest.raises(SystemExit, match="1"):
+        torch_vision.main([*one, "--stem-stride=2"])
+    assert "--batch-size 9 in parts of --device-batch 8 leaves batch normalization" in capsys.readouterr().err
+    run(capsys, one)  # two pixels each way
+
+
 @pytest.mark.slow
 def test_the_example_card_runs(tmp_path: Path) -> None:
     card = yaml.safe_load(CARD.read_text())

@@ -35,6 +35,17 @@ class Epochs(Task):
         self.steps = None if given.epochs is None else math.ceil(given.epochs * self.epoch_steps)
         self._order: tuple[int, Any] = (-1, None)
 
+    def check_norm(self) -> None:
+        """For a network whose batch normalization has no deviation to divide by where it sees one example alone.
+
+        Raises:
+            ConflictError: that is what a batch, or the last part of each, is.
+        """
+        size, part = self.given.batch_size, self.given.device_batch
+        if 1 in (part, size % part):
+            cut = "" if part == size else f" in parts of --device-batch {part}"
+            raise ConflictError(f"--batch-size {size}{cut} leaves batch normalization with a single example")
+
     @abstractmethod
     def rows(self, picked: "np.ndarray[Any, Any]", random: "np.random.Generator") -> tuple["torch.Tensor", ...]:
         """The examples of these numbers, each tensor with one row an example; `random` for augmentation."""

@@ -83,7 +83,7 @@ class Rows(Epochs):
         device: where the rows and the network are.
 
     Raises:
-        ConflictError: there are fewer rows than a batch.
+        ConflictError: there are fewer rows than a batch, or batch normalization would see a single one.
     """
 
     def __init__(self, given: Any, table: Table, device: "torch.device") -> None:
@@ -92,6 +92,8 @@ class Rows(Epochs):
         super().__init__(given, len(table.train.targets), table.digest)
         self.table, self.device = table, device
         outputs = 1 if table.classes is None else len(table.classes)
+        if given.norm == "batch":
+            self.check_norm()
         self.model: torch.nn.Module = Tabular(table.train.numbers.shape[1], table.sizes, outputs, given).to(device)
         self.train, self.validation = (self._tensors(part) for part in (table.train, table.validation))
 

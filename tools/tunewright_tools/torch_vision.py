@@ -79,7 +79,7 @@ class Vision(Epochs):
         device: where the images and the network are.
 
     Raises:
-        ConflictError: the network cannot take images of this size, or there are fewer than a batch.
+        ConflictError: the network cannot take images of this size or so few at a time, or there are fewer than a batch.
     """
 
     def __init__(self, given: Any, images: Images, device: "torch.device") -> None:
@@ -91,6 +91,8 @@ class Vision(Epochs):
         super().__init__(given, len(images.train), images.digest)
         self.device = device
         _, height, width, channels = images.train.shape
+        if given.arch == "resnet" and max(height, width) <= 4 * given.stem_stride:  # its last stage is one pixel
+            self.check_norm()
         sizes = (channels, height, width, images.classes, given.width, given.depth, given.heads)
         shape = Shape(given.arch, *sizes, given.patch_size, given.stem_stride, given.dropout)
         self.model = network(shape).to(device)
