@@ -22,6 +22,22 @@ def test_what_decides_has_all_of_it(tmp_path: Path) -> None:
         assert importance(tuner.study, 0) == {"x": pytest.approx(1.0), "still": pytest.approx(0.0)}
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e-200, 1e200])
+def test_the_metrics_unit_decides_nothing(tmp_path: Path, unit: float) -> None:
+    with Tuner(card(space=BOTH), None, storage=f"sqlite:///{tmp_path}/s.db", folder=tmp_path / "runs") as tuner:
+        tuner.enqueue([{"x": i / 10, "still": 0.5} for i in range(10)])
+        tuner.run(lambda c: unit * c["x"], trials=10)
+        assert importance(tuner.study, 0) == {"x": pytest.approx(1.0), "still": pytest.approx(0.0)}
+
+
+def test_trials_that_do_not_vary_are_said_to(tmp_path: Path) -> None:
+    with Tuner(card(space=BOTH), None, storage=f"sqlite:///{tmp_path}/s.db", folder=tmp_path / "runs") as tuner:
+        tuner.enqueue([{"x": i / 4, "still": 0.5} for i in range(4)])
+        tuner.run(lambda c: 0.5, trials=4)
+        with pytest.raises(StudyError, match="variance"):
+            importance(tuner.study, 0)
+
+
 def test_a_parameter_whose_bounds_were_moved_is_rated(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/s.db"
     for bounds, values in (((0.0, 1.0), (0.1, 0.5, 0.9)), ((0.0, 0.6), (0.2, 0.4, 0.6))):

@@ -28,7 +28,8 @@ def test_plots_drawn_at_the_same_time_are_those_drawn_in_turn(tmp_path: Path) ->
         tuner.close()
 
 
-def test_importance_is_drawn_as_fanova_rates_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("unit", [1.0, 1e-9])
+def test_importance_is_drawn_as_fanova_rates_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: float) -> None:
     from matplotlib import pyplot
 
     drawn: dict[str, float] = {}
@@ -41,7 +42,7 @@ def test_importance_is_drawn_as_fanova_rates_it(tmp_path: Path, monkeypatch: pyt
     free = card(space=Space(Float("x", 0.0, 1.0), Float("still", 0.0, 1.0, default=0.5)))
     with Tuner(free, None, storage=f"sqlite:///{tmp_path}/s.db", folder=tmp_path / "runs") as tuner:
         tuner.enqueue([{"x": i / 10, "still": 0.5} for i in range(10)])
-        tuner.run(lambda c: c["x"], trials=11)
+        tuner.run(lambda c: unit * c["x"], trials=11)
         monkeypatch.setattr(pyplot, "savefig", read_off)
         plot(tuner.study, "importance")
     assert drawn == {"x": pytest.approx(1.0), "still": pytest.approx(0.0)}

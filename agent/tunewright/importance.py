@@ -1,6 +1,7 @@
 """Which parameters matter: each one's share of the variation of a metric, by Optuna's fANOVA."""
 
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import StudyError
@@ -28,16 +29,24 @@ def importance(study: "Study", index: int) -> dict[str, float]:
     if done < 2:
         raise StudyError(f"{done} trials of {study.name!r} have a value", "two are needed; run more")
     try:
+        made = comparable(study)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             found = get_param_importances(
-                comparable(study),
+                made,
                 evaluator=FanovaImportanceEvaluator(seed=study.seed),
-                target=lambda t: float(t.values[index]),
+                target=in_its_range(made, index),
             )
     except (ValueError, RuntimeError) as e:
         raise StudyError(f"the importance of {study.name!r} cannot be told: {e}", "run more trials that vary") from e
     return {name: float(share) for name, share in found.items()}
+
+
+def in_its_range(made: "optuna.Study", index: int) -> "Callable[[optuna.trial.FrozenTrial], float]":
+    """What gives a metric in units of its largest difference: fANOVA's trees take a variance below 1e-16 for none."""
+    values = [float(t.values[index]) for t in made.trials]
+    largest = max((abs(v - values[0]) for v in values), default=0.0) or 1.0
+    return lambda trial: (trial.values[index] - values[0]) / largest
 
 
 def comparable(study: "Study") -> "optuna.Study":

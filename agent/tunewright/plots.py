@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import StudyError, TunerError, did_you_mean
-from tunewright.importance import comparable
+from tunewright.importance import comparable, in_its_range
 
 if TYPE_CHECKING:
     from tunewright.study import Study
@@ -82,6 +82,7 @@ def _optuna(study: "Study", kind: str) -> None:
         from optuna.importance import FanovaImportanceEvaluator
 
         shown, more["evaluator"] = comparable(study), FanovaImportanceEvaluator(seed=study.seed)
+        more["target"] = in_its_range(shown, 0)
     try:
         getattr(drawn, _FUNCTIONS[kind])(shown, **more)
     except (ValueError, RuntimeError) as e:
