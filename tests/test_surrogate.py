@@ -221,6 +221,13 @@ def test_before_anything_is_feasible_the_bound_is_approached() -> None:
     assert surrogate.expected_gain(AT[0]) == math.inf
 
 
+@pytest.mark.parametrize("unknown", [{"latency": math.nan}, {"latency": math.inf}, {}])
+def test_nobody_knows_that_a_result_without_a_number_misses_a_constraint_by_least(unknown: dict[str, float]) -> None:
+    seen: list[dict[str, float]] = [{"latency": 60.0}, {"latency": 50.0}, unknown, {"latency": 70.0}]
+    trials = [_done(i, c, loss=0.0, **seen[i]) for i, c in enumerate(SPACE.sample(4, 0))]
+    assert _fit(trials, constraints=["latency <= 40"]).incumbent.number == 1
+
+
 def test_two_metrics_are_weighed_anew_at_each_trial() -> None:
     card = _card(metrics=[{"name": "loss", "direction": "minimize"}, {"name": "speed", "direction": "maximize"}])
     trials = [_done(i, c, loss=_loss(c), speed=-float(c["n"])) for i, c in enumerate(SPACE.sample(20, 0))]

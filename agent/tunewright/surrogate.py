@@ -23,6 +23,7 @@ from torch import Tensor
 
 from tunewright import gp
 from tunewright.card import TaskCard
+from tunewright.card_parts import Constraint
 from tunewright.encoding import Encoding
 from tunewright.gp import Fitted, Prior, Shape
 from tunewright.improvement import log_expected_improvement, margin
@@ -339,8 +340,11 @@ def _incumbent(
     if feasible.any():
         rows = np.flatnonzero(feasible)
         return done[int(rows[np.argmin(z[rows])])]
-    missed = [
-        sum(max(c.excess(row[c.metric]), 0.0) if c.metric in row else math.inf for c in card.constraints)
-        for row in metrics
-    ]
+    missed = [sum(_missed(c, row) for c in card.constraints) for row in metrics]
     return done[int(np.argmin(missed))]
+
+
+def _missed(constraint: Constraint, row: Mapping[str, float]) -> float:
+    """By how much a result misses a constraint; of NaN nobody knows, as of a metric that is not there."""
+    excess = constraint.excess(row.get(constraint.metric, math.nan))
+    return math.inf if math.isnan(excess) else max(excess, 0.0)
