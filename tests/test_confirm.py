@@ -226,6 +226,27 @@ def test_the_default_as_the_winner(tmp_path: Path) -> None:
     assert "there is nothing to tell apart" in found.verdict.text
 
 
+def test_a_configuration_that_ran_again_is_one_of_the_best_few(tmp_path: Path) -> None:
+    t = studied(tmp_path)
+    t.enqueue([config(0.011, 128), config(0.011, 128), t.card.space.default()])
+    t.run(noisy, trials=7)
+    labels = [label for label, _ in arms_of(t.study, 3)]
+    assert labels[0] in ("1", "4", "5")  # whichever of the three had the best seed
+    assert labels[1:] == ["2", "0"]
+    assert [label for label, _ in arms_of(t.study, 1)] == [labels[0], "0"]
+
+
+def test_the_default_once_more_as_the_winner(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    values = iter([0.5, 0.4, 0.7, 0.6])
+    t.enqueue([t.card.space.default()])
+    t.run(lambda c: next(values), trials=2)
+    assert t.study.best() is not None
+    found = t.confirm(2, objective=lambda c: next(values))
+    assert (found.winner, found.default, [a.label for a in found.arms]) == ("0", "0", ["0"])
+    assert "there is nothing to tell apart" in found.verdict.text
+
+
 def test_a_study_that_went_on_says_that_its_new_best_has_not_run(tmp_path: Path) -> None:
     t = studied(tmp_path)
     t.confirm(2, top=1, objective=noisy)

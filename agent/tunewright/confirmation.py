@@ -105,12 +105,14 @@ def confirmation(study: "Study") -> Confirmation | None:
     metric, trials = study.card.primary, {str(t.number): t for t in study.trials()}
     arms = {label: _arm(study, label, trials.get(label), by_index) for label, by_index in runs.items()}
     default = "0" if default_trial(study) is not None else DEFAULT
-    winner = str(best.number)
+    # the default once more, where that is the best, is the default
+    same = study.card.space.key(best.config) == _default_key(study)
+    winner = default if same else str(best.number)
 
     def place(arm: Arm) -> tuple[bool, float]:
         return arm.label != winner, math.inf if arm.mean is None else metric.loss(arm.mean)
 
-    verdict = _verdict(metric, winner, arms.get(winner), arms.get(default), winner == default)
+    verdict = _verdict(metric, winner, arms.get(winner), arms.get(default), same)
     return Confirmation(metric.name, winner, default, tuple(sorted(arms.values(), key=place)), verdict)
 
 
@@ -190,11 +192,19 @@ def arms_of(study: "Study", top: int) -> Sequence[tuple[str, Trial | None]]:
         assert t.outcome is not None
         return metric.loss(t.outcome.metrics[metric.name])
 
+    space, default = study.card.space, default_trial(study)
+    of_default, label = _default_key(study), DEFAULT if default is None else "0"
+    chosen: dict[str, tuple[str, Trial | None]] = {}
     done = [t for t in study.trials() if t.done and t.outcome and study.card.feasible(t.outcome.metrics)]
-    chosen: list[tuple[str, Trial | None]] = [(str(t.number), t) for t in sorted(done, key=loss)[:top]]
-    default = default_trial(study)
-    label = DEFAULT if default is None else "0"
-    runs = default is not None or not study.card.space.check(study.card.space.default()).faults
-    if runs and label not in [one for one, _ in chosen]:
-        chosen.append((label, default))
-    return chosen
+    for t in sorted(done, key=loss):  # a configuration that ran again is one all the same
+        same = space.key(t.config)
+        if len(chosen) < top:
+            chosen.setdefault(same, (label, default) if same == of_default else (str(t.number), t))
+    if default is not None or not space.check(space.default()).faults:
+        chosen.setdefault(of_default, (label, default))
+    return list(chosen.values())
+
+
+def _default_key(study: "Study") -> str:
+    trial, space = default_trial(study), study.card.space
+    return space.key(space.default() if trial is None else trial.config)
