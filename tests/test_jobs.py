@@ -1,6 +1,9 @@
 """Trials as jobs: their folders, and how they are ended."""
 
+import signal
+import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from tunewright.executors.local import LocalExecutor
 from tunewright.jobs import Running, job_of
 from tunewright.toolbox import open_tool
 from tunewright.trial import Trial
+from tunewright_tools import process
 
 
 def test_a_job_has_its_own_folder_and_the_cards_limits(tmp_path: Path) -> None:
@@ -40,6 +44,15 @@ def test_a_checkpoint_is_for_the_next_attempt_with_the_same_tool(tmp_path: Path)
     assert first.exists()
     job_of(Trial(7, config(0.1), "user", seed=5), short, tmp_path)  # of a new study under the name of a deleted one
     assert not first.exists()
+
+
+def test_what_an_earlier_attempt_left_running_is_ended_before_the_next(tmp_path: Path) -> None:
+    killed = Trial(7, config(0.01), "user", seed=5)
+    folder = job_of(killed, card(), tmp_path).dir
+    with subprocess.Popen(["sleep", "30"], start_new_session=True) as left:
+        process.remember(folder, left.pid)
+        job_of(replace(killed, attempt=3), card(), tmp_path)
+        assert left.wait() == -signal.SIGTERM
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_a_trial_is_on_record(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 def job_of(trial: Trial, card: TaskCard, runs: Path) -> Job:
-    """The job of a trial, its folder made.
+    """The job of a trial, its folder made; what its earlier attempts left running there has ended.
 
     Args:
         runs: where the folders of all studies lie.
@@ -39,6 +40,8 @@ def job_of(trial: Trial, card: TaskCard, runs: Path) -> Job:
     folder = made_folder(_folder(trial, card, runs))
     if trial.attempt == 1:  # nothing to go on from: what lies there is of a study of the same name that was deleted
         drop_checkpoint(trial, card, runs)
+    # a process that was killed since this session began may have left one, which writes the same checkpoint
+    reap_jobs((replace(trial, attempt=n) for n in range(1, trial.attempt)), card, runs)
     kept = checkpoint(trial, card, runs)
     return Job(trial.number, trial.attempt, trial.config, trial.seed, folder, limits=limits(card), checkpoint=kept)
 
