@@ -10,6 +10,7 @@ from toy import AtOnce, card, config, objective
 from tunewright import Tuner
 from tunewright.errors import CardError, StudyError, ToolError, TunerError
 from tunewright.events import Finished, Progress, Resumed, Silenced, Started, Stopped
+from tunewright.lease import Lease
 from tunewright.llm.scripted import Scripted
 from tunewright_tools.base import Outcome
 
@@ -269,6 +270,22 @@ def test_closing_the_events_cancels_what_runs_and_the_next_session_runs_it(tmp_p
     assert [x.status for x in t.study.trials()] == ["cancelled"]
     again = tuner(tmp_path).run(objective, trials=3).trials
     assert [(x.number, x.attempt, x.status) for x in again] == [(0, 2, "done"), (1, 1, "done"), (2, 1, "done")]
+
+
+def test_a_trial_whose_lease_runs_out_during_the_session_runs_again_in_it(tmp_path: Path) -> None:
+    killed = tuner(tmp_path)
+    trial = killed.ask()
+    lease = {**Lease.mine().to_json(), "host": "a container that is gone", "until": time.time() + 1}
+    killed.study._table.storage.set_trial_user_attr(
+        killed.study._table.row_id(trial.record_id), "tunewright:lease", lease
+    )
+
+    def waiting(c: dict[str, Any]) -> float:
+        time.sleep(max(0.0, lease["until"] - time.time()))
+        return objective(c)
+
+    found = tuner(tmp_path).run(waiting, trials=2).trials
+    assert [(x.number, x.attempt, x.status) for x in found] == [(0, 2, "done"), (1, 1, "done")]
 
 
 def test_workers_run_at_once_on_different_points(tmp_path: Path) -> None:

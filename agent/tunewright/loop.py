@@ -148,8 +148,8 @@ class Tuner:
                     yield Started(trial)
                     self._ask_ahead(trial.number + 1, executor.now(), prepare=len(running) == self.workers)
                     yield from self._silence()
-                if not running and self.stopped is not None:
-                    break
+                if not running and self.stopped is not None and not self.study.sweep():
+                    break  # else leases of another machine, or of a container that was restarted, ran out meanwhile
                 preload(executor, trials if trials is not None else self.card.budget.trials, ended=ended)
                 for trial, report in running.news(REPLY_TICK_S if self._reply_pending else TICK_S):
                     if report.point is not None:
