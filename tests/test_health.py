@@ -58,6 +58,13 @@ def test_three_outer_failures_in_a_row_stop_the_study() -> None:
         check_healthy(trials, trials[3])
 
 
+def test_a_trial_that_ended_well_here_is_not_stopped_by_the_row_of_another_process() -> None:
+    row = [failed(i, config(), "crashed", fault="host", detail="disk full") for i in (2, 3, 4)]
+    for status in ("done", "oom"):
+        earlier = done(1, config(), 1.0) if status == "done" else failed(1, config(), status)
+        check_healthy([done(0, config(), 1.0), earlier, *row], earlier)
+
+
 def test_failures_of_configurations_never_stop_it() -> None:
     trials = [done(0, config(), 1.0)] + [failed(i, config(), "crashed", fault="config") for i in range(1, 9)]
     check_healthy(trials, trials[-1])

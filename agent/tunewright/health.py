@@ -23,6 +23,8 @@ def check_healthy(trials: Sequence[Trial], latest: Trial) -> None:
             f"the {what}: the program is broken, not its configuration\n{latest.outcome.detail}",
             f"run it by hand with {values}, mend it, and start again: the study goes on with trial 0",
         )
+    if latest.outcome is None or latest.outcome.fault not in ("host", "person"):
+        return  # the row is another process's, on a machine of its own, or from before this one was mended
     ended = [t.outcome for t in trials if t.outcome is not None and t.status != "cancelled"][-IN_A_ROW:]
     if len(ended) == IN_A_ROW and all(outcome.fault in ("host", "person") for outcome in ended):
         raise ToolError(
