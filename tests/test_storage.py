@@ -1,15 +1,18 @@
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from record_worker import at_once, card, config, die, start
 
+import tunewright.storage
 from tunewright.errors import StudyError
 from tunewright.study import Study
 from tunewright.trial import Proposal, Verdict
@@ -173,8 +176,43 @@ def postgres_folder():
     return next((f for f in folders if (f / "initdb").exists() and (f / "postgres").exists()), None)
 
 
+class PostgresServer:
+    def __init__(self, folder, home, user):
+        self.quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": home, **user}
+        subprocess.run(
+            [folder / "initdb", "-D", home / "data", "-U", "tuner", "-A", "trust", "--no-sync"],
+            check=True,
+            **self.quiet,
+        )
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.command = [folder / "postgres", "-D", home / "data", "-p", str(self.port), "-c", "fsync=off", "-k", home]
+        self.url = f"postgresql://tuner:unused@127.0.0.1:{self.port}/postgres"
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, **self.quiet)
+
+    def wait(self):
+        import psycopg
+
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(f"host=127.0.0.1 port={self.port} user=tuner dbname=postgres").close()
+                break
+            except psycopg.OperationalError:
+                assert self.process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)  # a fast shutdown: connections are ended
+        self.process.wait()
+
+
 @pytest.fixture
-def postgres(tmp_path_factory):
+def server(tmp_path_factory):
     folder = postgres_folder()
     if folder is None:
         pytest.skip("PostgreSQL is not installed: neither initdb on PATH nor /usr/lib/postgresql/*/bin")
@@ -184,30 +222,16 @@ def postgres(tmp_path_factory):
         user = {"user": 65534, "group": 65534, "extra_groups": []}
         os.chown(home, 65534, 65534)
         let_in(home)
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": home, **user}
-    subprocess.run(
-        [folder / "initdb", "-D", home / "data", "-U", "tuner", "-A", "trust", "--no-sync"], check=True, **quiet
-    )
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    server = subprocess.Popen(
-        [folder / "postgres", "-D", home / "data", "-p", str(port), "-c", "fsync=off", "-k", home], **quiet
-    )
-    import psycopg
+    made = PostgresServer(folder, home, user)
+    made.start()
+    made.wait()
+    yield made
+    made.stop()
 
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg.connect(f"host=127.0.0.1 port={port} user=tuner dbname=postgres").close()
-            break
-        except psycopg.OperationalError:
-            assert server.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-    yield f"postgresql://tuner:unused@127.0.0.1:{port}/postgres"
-    server.terminate()
-    server.wait()
+
+@pytest.fixture
+def postgres(server):
+    return server.url
 
 
 def test_postgresql_keeps_the_same_record(postgres):
@@ -242,3 +266,27 @@ def test_postgresql_two_processes_never_run_the_same_trial(postgres):
     assert [(t.number, t.done, t.config) for t in study.trials()] == [(k, True, config(k)) for k in range(30)]
     assert len(study.attempts()) == 30
     study.close()
+
+
+def test_a_postgresql_server_that_restarts_loses_no_outcome(server):
+    study = Study.open(card(), server.url)
+    trial = start(study, config(0), 0)
+    server.stop()
+    restart = threading.Timer(0.5, server.start)
+    restart.start()
+    told = study.finish(trial, DONE)
+    restart.join()
+    assert study.trials() == [told]
+    study.close()
+
+
+def test_a_postgresql_server_that_is_gone_is_waited_for_once(server, monkeypatch):
+    monkeypatch.setattr(tunewright.storage, "BUSY_SECONDS", 1.0)
+    study = Study.open(card(), server.url)
+    server.stop()
+    with pytest.raises(StudyError, match="Connection refused"):
+        study.trials()
+    began = time.monotonic()
+    with pytest.raises(StudyError, match="Connection refused"):
+        study.trials()
+    assert time.monotonic() - began < 1.0

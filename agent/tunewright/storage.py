@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ACCEPTED = "sqlite:///tunewright.db for a file, or postgresql://USER@HOST/DATABASE"
 BUSY_SECONDS = 60
+"""How long a call waits for a file that another process writes, or for a server that restarts."""
 CONNECT_SECONDS = 10
 _OPEN_SECONDS = 30.0  # for all tries, when several processes make one database at once
 _FULL = 1 << 20
@@ -132,11 +133,34 @@ def _connect(address: Address, *, create: bool) -> "tuple[BaseStorage, RDBStorag
     if sqlite:
         sqlalchemy.event.listen(rdb.engine, "connect", _relax)
         rdb.engine.dispose()  # connections made so far have not heard of it
+    else:
+        sqlalchemy.event.listen(rdb.engine, "do_connect", _Patience())
     return get_storage(rdb), rdb
 
 
 def _relax(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")  # a setting that each connection needs anew
+
+
+class _Patience:
+    """Connects anew to a server that was there before: while it restarts, no outcome is lost and no run given up."""
+
+    def __init__(self) -> None:
+        self._seconds = BUSY_SECONDS
+
+    def __call__(self, dialect: Any, _: Any, args: Any, options: Any) -> Any:
+        deadline = time.monotonic() + self._seconds
+        while True:
+            try:
+                made = dialect.connect(*args, **options)
+            except dialect.loaded_dbapi.OperationalError:
+                if time.monotonic() >= deadline:
+                    self._seconds = 0  # gone for good: what is still to be written fails at once
+                    raise
+                time.sleep(0.2)
+            else:
+                self._seconds = BUSY_SECONDS
+                return made
 
 
 @contextmanager
