@@ -65,6 +65,13 @@ def test_a_trial_that_ended_well_here_is_not_stopped_by_the_row_of_another_proce
         check_healthy([done(0, config(), 1.0), earlier, *row], earlier)
 
 
+def test_lost_trials_say_nothing_of_the_machine() -> None:
+    lost = [failed(i, config(), "lost", fault="host", detail="process 7 ended without an outcome") for i in (2, 3, 4)]
+    crashed = failed(1, config(), "crashed", fault="host", detail="disk full")
+    check_healthy([done(0, config(), 1.0), crashed, *lost], crashed)
+    check_healthy([done(0, config(), 1.0), crashed, *lost], lost[-1])
+
+
 def test_failures_of_configurations_never_stop_it() -> None:
     trials = [done(0, config(), 1.0)] + [failed(i, config(), "crashed", fault="config") for i in range(1, 9)]
     check_healthy(trials, trials[-1])

@@ -12,6 +12,8 @@ from tunewright.errors import CardError, StudyError, ToolError, TunerError
 from tunewright.events import Finished, Progress, Resumed, Silenced, Started, Stopped
 from tunewright.lease import Lease
 from tunewright.llm.scripted import Scripted
+from tunewright.study import Study
+from tunewright.trial import Trial
 from tunewright_tools.base import Outcome
 
 
@@ -272,6 +274,11 @@ def test_closing_the_events_cancels_what_runs_and_the_next_session_runs_it(tmp_p
     assert [(x.number, x.attempt, x.status) for x in again] == [(0, 2, "done"), (1, 1, "done"), (2, 1, "done")]
 
 
+def lease_elsewhere(study: Study, trial: Trial, *, until: float) -> None:
+    lease = {**Lease.mine().to_json(), "host": "a container that is gone", "until": until}
+    study._table.storage.set_trial_user_attr(study._table.row_id(trial.record_id), "tunewright:lease", lease)
+
+
 def test_a_trial_whose_lease_runs_out_during_the_session_runs_again_in_it(tmp_path: Path) -> None:
     killed = tuner(tmp_path)
     trial = killed.ask()
@@ -286,6 +293,23 @@ def test_a_trial_whose_lease_runs_out_during_the_session_runs_again_in_it(tmp_pa
 
     found = tuner(tmp_path).run(waiting, trials=2).trials
     assert [(x.number, x.attempt, x.status) for x in found] == [(0, 2, "done"), (1, 1, "done")]
+
+
+def test_a_run_that_was_given_up_meanwhile_is_run_again_and_ends_nothing(tmp_path: Path) -> None:
+    given_up: list[int] = []
+
+    def held_up(c: dict[str, Any], ctx: Any) -> float:
+        if ctx.number == 1 and not given_up:
+            other = Study.open(card(), f"sqlite:///{tmp_path}/study.db")
+            lease_elsewhere(other, other.trials()[1], until=0.0)
+            given_up.extend(x.number for x in other.sweep())
+            other.close()
+        return objective(c)
+
+    t = tuner(tmp_path)
+    ended = [(e.trial.number, e.trial.attempt, e.trial.status) for e in t.events(held_up, 3) if isinstance(e, Finished)]
+    assert ended == [(0, 1, "done"), (1, 1, "lost"), (1, 2, "done"), (2, 1, "done")]
+    assert given_up == [1]
 
 
 def test_workers_run_at_once_on_different_points(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def check_healthy(trials: Sequence[Trial], latest: Trial) -> None:
         )
     if latest.outcome is None or latest.outcome.fault not in ("host", "person"):
         return  # the row is another process's, on a machine of its own, or from before this one was mended
-    ended = [t.outcome for t in trials if t.outcome is not None and t.status != "cancelled"][-IN_A_ROW:]
+    ended = [t.outcome for t in trials if t.outcome is not None and t.status not in ("cancelled", "lost")][-IN_A_ROW:]
     if len(ended) == IN_A_ROW and all(outcome.fault in ("host", "person") for outcome in ended):
         raise ToolError(
             f"{IN_A_ROW} trials in a row failed for reasons outside their configuration; the last:\n{ended[-1].detail}",

@@ -30,7 +30,7 @@ from tunewright.preload import preload
 from tunewright.proposer import Proposer
 from tunewright.pruning.early import EarlyStop
 from tunewright.result import Result, result_of
-from tunewright.rivals import Withdrawn
+from tunewright.rivals import AlreadyFinishedError, Withdrawn
 from tunewright.stopping import StopReason, stop_reason
 from tunewright.telling import outcome_of, point_of
 from tunewright.toolbox import open_tool
@@ -246,7 +246,7 @@ class Tuner:
 
     def _is_best(self, trial: Trial) -> bool:
         best = self.study.best()
-        return best is not None and best.number == trial.number
+        return best is not None and best.record_id == trial.record_id
 
     def _wind_down(self, running: Running[Trial]) -> None:
         """Cancel what still runs and put that on record; nothing that has finished is touched."""
@@ -266,7 +266,10 @@ class Tuner:
             self.study.requeue(told)
 
     def _ended(self, trial: Trial, outcome: Outcome) -> Trial:
-        told = self.tell(trial, outcome)
+        try:
+            told = self.tell(trial, outcome)
+        except AlreadyFinishedError:  # given up while this machine was held: it runs again, and the others go on
+            return next(t for t in self.study.attempts() if t.record_id == trial.record_id)
         if told.status != "cancelled":  # its next attempt goes on from there
             drop_checkpoint(told, self.card, self.folder)
         return told
