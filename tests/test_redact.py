@@ -108,6 +108,10 @@ def test_secrets_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "AZURE_OPENAI_KEY",
         "AWS_SECRET_KEY",
         "GITHUB_PAT",
+        "TOKEN",
+        "SECRET",
+        "SMTP_PASS",
+        "KAGGLE_KEY",
     ],
 )
 def test_names_of_secrets(name: str) -> None:
@@ -117,6 +121,8 @@ def test_names_of_secrets(name: str) -> None:
 def test_other_names() -> None:
     assert not is_secret_name("MAX_TOKENS")
     assert not is_secret_name("KEYBOARD")
+    assert not is_secret_name("COMPASS")
+    assert not is_secret_name("PATH")
     assert not is_secret_name("PYTHONPATH")
 
 

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 HIDDEN = "[key removed]"
 
 _SECRET_NAME = re.compile(
-    r"((API|ACCESS|ACCOUNT|AUTH|PRIVATE|SECRET|OPENAI)_?KEY|_TOKEN|_SECRET|PASSWORD|PASSWD|PASSPHRASE|_PAT)$"
+    r"((API|ACCESS|ACCOUNT|AUTH|PRIVATE|SECRET|OPENAI|KAGGLE)_?KEY|(^|_)(TOKEN|SECRET|PASS)|PASSWORD|PASSWD|PASSPHRASE"
+    r"|_PAT)$"
 )
 _SHORTEST = 6  # shorter values ("x", "none", "EMPTY" of keyless servers) are words of ordinary text
 _KEY_SHAPE = re.compile(
