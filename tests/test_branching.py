@@ -93,6 +93,18 @@ def test_a_child_has_children_and_passes_on_what_it_was_given(parent: Path) -> N
         assert (theirs.name, len(theirs.trials)) == ("toy", 7)
         assert {t.config["dropout"] for one in (mine, theirs) for t in one.trials} == {0.1}
         assert mine.notes == ("3 taken to have run with dropout = 0.1",)
+        assert theirs.notes == ("7 taken to have run with dropout = 0.1",)
+
+
+def test_what_a_grandchild_leaves_out_of_its_grandparents_trials_is_said(parent: Path) -> None:
+    adamw = [t.config["optimizer"] for t in Study.load(url(parent)).trials()].count("adamw")
+    with tuner(parent, space=WIDER, branch=True) as child:
+        child.run(objective, trials=1)
+    narrower = Space(OLD[0], Choice("optimizer", ["adamw", "lion"], default="adamw"), OLD[3])
+    with tuner(parent, space=narrower, branch=True) as grandchild:
+        _, theirs = recorded(grandchild.study)
+        assert (theirs.given, len(theirs.trials)) == (7, adamw)
+        assert theirs.notes == (f"{7 - adamw} left out: optimizer is not one of 'adamw', 'lion', such as 'sgd'",)
 
 
 def test_a_new_parameter_without_a_default_is_refused_before_anything_is_made(parent: Path) -> None:

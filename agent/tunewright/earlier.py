@@ -273,10 +273,15 @@ def recorded(study: Store) -> list[Earlier]:
 
 
 def refitted(one: Earlier, card: TaskCard, assume: Mapping[str, Any] | None = None) -> Earlier:
-    """The set as it fits a card that has changed since it was taken in; `assume` as for `fitting`."""
+    """The set as it fits a card that has changed since it was taken in, with what that leaves out among its notes.
+
+    `assume` is as for `fitting`.
+    """
+    said = _Said()
     rows = [Row(t.config, t.metrics, t.status) for t in one.trials]
-    kept = [past for row in rows if (past := _past(card, row, assume or {}, _Said())) is not None]
-    return replace(one, trials=tuple(kept))
+    kept = [past for row in rows if (past := _past(card, row, assume or {}, said)) is not None]
+    notes = dict.fromkeys([*one.notes, *said.sentences()])
+    return replace(one, trials=tuple(kept), notes=tuple(notes))
 
 
 def parsed(p: Parameter, text: str) -> Any:
