@@ -1,13 +1,16 @@
 """What a dry run says would happen."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from toy import card
 
+from tunewright import Tuner
 from tunewright.llm.openai_chat import OpenAIChat
 from tunewright.llm.scripted import Scripted
 from tunewright.preview import preview
+from tunewright.space import Int, Space
 
 
 @pytest.mark.parametrize("model", [None, Scripted([])])
@@ -16,6 +19,15 @@ def test_no_more_first_points_are_shown_than_there_will_be_trials(model: Any) ->
     assert len(shown.first_points) == 2
     assert shown.first_points[0][0] == "default"
     assert "Estimate: 2 trials" in shown.text()
+
+
+@pytest.mark.parametrize("relations", [[], ["a % b == 0"]])
+def test_the_first_points_are_those_that_a_run_has(tmp_path: Path, relations: list[str]) -> None:
+    few = card(space=Space(Int("a", 1, 4, default=4), Int("b", 1, 2, default=2), relations=relations))
+    shown = preview(few, None, base_url=None, prices=None, trials=5, seed=0)
+    with Tuner(few, None, f"sqlite:///{tmp_path}/tune.db", folder=tmp_path, seed=0) as tuner:
+        ran = tuner.run(lambda c: float(c["a"]), trials=len(shown.first_points)).trials
+    assert list(shown.first_points) == [(t.source, t.config) for t in ran]
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -83,7 +83,7 @@ def preview(
     first = by_book[: 1 if chat is not None else INITIAL - len(points)]
     points += [(p.source, p.config) for p in first if p.config not in [config for _, config in points]]
     if chat is None:
-        points += _quasi_random(card, seed, INITIAL - len(points))
+        points += _quasi_random(card, seed, INITIAL - len(points), [config for _, config in points if config])
     else:
         points += [("llm", None)] * warm
     points = points[:number]
@@ -102,5 +102,12 @@ def preview(
     return Preview(prompt, tuple(points), number, minutes, calls, tokens_in, tokens_out, cost)
 
 
-def _quasi_random(card: TaskCard, seed: int, n: int) -> list[tuple[str, Config | None]]:
-    return [("sobol", config) for config in card.space.sample(n, seed, fewest=1)]
+def _quasi_random(card: TaskCard, seed: int, n: int, before: Sequence[Config]) -> list[tuple[str, Config | None]]:
+    """The first n points of the sequence that a run draws from, but for those that have run before."""
+    seen = {card.space.key(config) for config in before}
+    found: list[tuple[str, Config | None]] = []
+    for config in card.space.sample(64 + 2 * INITIAL, seed, fewest=1):
+        if len(found) < n and card.space.key(config) not in seen:
+            seen.add(card.space.key(config))
+            found.append(("sobol", config))
+    return found
