@@ -131,6 +131,22 @@ def test_wrong_arguments_unknown_studies_and_plots_say_what_is_accepted(project:
     asyncio.run(talk())
 
 
+def test_a_key_on_a_card_with_a_mistake_is_not_told(project: Path) -> None:
+    key = "sk-abcdefghijkl1234567"
+    card = "goal: a toy\nmetric: loss\ndirection: minimize\nspace: {lr: {type: float, low: 0.1, high: 1}}\n"
+    (project / "tune.yaml").write_text(f"{card}tool: {{command: [python, train.py], env: TRACKER={key}}}\n")
+
+    async def talk() -> None:
+        async with Client(server(project)) as client:
+            result = await client.call_tool("set_up_study", {"card": "tune.yaml"})
+            assert result.is_error
+            said = result.model_dump_json()
+            assert "[key removed]" in said
+            assert key not in said
+
+    asyncio.run(talk())
+
+
 @pytest.mark.parametrize("said", ["no", pytest.param("cancel", marks=pytest.mark.slow)])
 def test_without_a_yes_nothing_runs(project: Path, said: str) -> None:
     heard: list[str] = []

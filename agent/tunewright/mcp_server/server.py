@@ -20,6 +20,7 @@ from tunewright.errors import TunerError
 from tunewright.events import Finished
 from tunewright.mcp_server import resources
 from tunewright.mcp_server.approval import SCHEMA, Questions, Turn, enter
+from tunewright.redact import redact
 from tunewright.render import render
 from tunewright.verbs.base import VERBS, Answer, call, tool_specs
 from tunewright.verbs.faults import Denied, WrongCall
@@ -239,23 +240,19 @@ def _first(group: BaseExceptionGroup[TunerError]) -> TunerError:
 
 
 def _failed(error: TunerError) -> types.CallToolResult:
-    record: dict[str, Any] = {
-        "ok": False,
-        "error": error.message,
-        "next": error.hint,
-        "denied": isinstance(error, Denied),
-    }
+    message, hint = redact(error.message), redact(error.hint)
+    record: dict[str, Any] = {"ok": False, "error": message, "next": hint, "denied": isinstance(error, Denied)}
     if isinstance(error, WrongCall):
         record["faults"] = [{"argument": f.argument, "seen": f.seen, "accepted": f.accepted} for f in error.faults]
     return types.CallToolResult(
-        content=[types.TextContent(text=f"{error.message}\n-> {error.hint}")], structured_content=record, is_error=True
+        content=[types.TextContent(text=f"{message}\n-> {hint}")], structured_content=record, is_error=True
     )
 
 
 def _protocol_error(error: TunerError) -> Exception:
     from mcp.shared.exceptions import MCPError
 
-    return MCPError(code=types.INVALID_PARAMS, message=f"{error.message}; {error.hint}")
+    return MCPError(code=types.INVALID_PARAMS, message=redact(f"{error.message}; {error.hint}"))
 
 
 def _prompt(name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:

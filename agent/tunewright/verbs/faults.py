@@ -25,9 +25,9 @@ class ArgumentFault:
 
 
 def fault(argument: str, seen: object, accepted: str) -> ArgumentFault:
-    """The fault of an argument whose value was seen."""
+    """The fault of an argument whose value was seen; what is accepted may quote a card."""
     text = redact(" ".join(repr(seen).split()))
-    return ArgumentFault(argument, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...", accepted)
+    return ArgumentFault(argument, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...", redact(accepted))
 
 
 class WrongCall(TunerError):  # noqa: N818 (named for what it is to the caller)
