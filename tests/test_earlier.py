@@ -150,6 +150,8 @@ def test_inside_the_bounds_a_position_is_that_of_the_unit_cube(p: Any) -> None:
         (Choice("c", [True, False]), "False", False),
         (Choice("c", [8, 16]), "16.0", 16),
         (Choice("c", ["8", "16"]), "16", "16"),
+        (Choice("c", [1, "1e0", "1.0"]), "1e0", "1e0"),
+        (Choice("c", [1, "1e0"]), "1.0", 1),
         (Choice("c", ["none", "cosine"]), "none", "none"),
         (Choice("c", ["a", "b"]), "none", None),
     ],

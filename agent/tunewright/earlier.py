@@ -292,8 +292,10 @@ def parsed(p: Parameter, text: str) -> Any:
     number = _number(text)
     if isinstance(p, Choice):  # first: "none" may be one of the choices
         for choice in p.choices:
-            same = str(choice).lower() == text.lower() if isinstance(choice, bool) else str(choice) == text
-            if same or (number is not None and not isinstance(choice, bool | str) and choice == number):
+            if str(choice).lower() == text.lower() if isinstance(choice, bool) else str(choice) == text:
+                return choice
+        for choice in p.choices:  # only now: beside 1 there may be a choice "1e0"
+            if number is not None and not isinstance(choice, bool | str) and choice == number:
                 return choice
     if text.lower() in ("nan", "none", "null"):
         return None
