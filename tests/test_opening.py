@@ -3,11 +3,14 @@
 import subprocess
 from pathlib import Path
 
+import pytest
 from record_worker import die
 from toy import card, config
 
 from tunewright import Tuner
+from tunewright.errors import StudyError
 from tunewright.opening import opened
+from tunewright.space import Float, Space
 from tunewright.study import Study
 from tunewright_tools.process import remember
 
@@ -24,6 +27,14 @@ def test_earlier_trials_are_taken_in_once(tmp_path: Path) -> None:
     assert [e.config for e in again.study.queue()] == [config(0.01)]
     found.study.close()
     again.study.close()
+
+
+def test_a_source_that_cannot_be_read_makes_no_study(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/tune.db"
+    with pytest.raises(StudyError, match="there is no file"):
+        opened(card(earlier=[str(tmp_path / "none.csv")]), url, seed=None, branch=False)
+    changed = card(space=Space(Float("lr", 0.0, 1.0, default=0.5)))
+    assert opened(changed, url, seed=None, branch=False).study.card.space == changed.space
 
 
 def test_a_trial_of_a_dead_session_is_lost_and_waits_to_run_again(url: str, study: Study) -> None:

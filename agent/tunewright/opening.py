@@ -9,6 +9,7 @@ from tunewright.card import TaskCard
 from tunewright.card_parts import items
 from tunewright.earlier import Earlier, record, recorded
 from tunewright.earlier_sources import read_all
+from tunewright.errors import StudyError
 from tunewright.health import to_start_again
 from tunewright.study import Study
 from tunewright.trial import Trial
@@ -38,12 +39,22 @@ def opened(card: TaskCard, storage: str, *, seed: int | None, earlier: Sequence[
     Raises:
         StudyError: the record cannot be opened or does not fit the card; a source cannot be read.
     """
+    sources = [*card.earlier, *items(earlier, "earlier")]
+    # before the study is made: one without a trial would hold the person to a card that has never run
+    read = read_all(sources, card) if sources and not _is_there(card.name, storage) else None
     study = (open_branch if branch else Study.open)(card, storage, seed=seed)
-    known = [one.name for one in recorded(study)]
-    fresh = read_all([*study.card.earlier, *items(earlier, "earlier")], study.card, known)
-    record(study, fresh)
-    taken_in = fresh if study.trials() else recorded(study)
+    if read is None:
+        read = read_all(sources, study.card, [one.name for one in recorded(study)])
+    record(study, read)
+    taken_in = read if study.trials() else recorded(study)
     lost = study.sweep()
     for trial in to_start_again(study.trials()):
         study.requeue(trial)
     return Opened(study, taken_in, lost)
+
+
+def _is_there(name: str, storage: str) -> bool:
+    try:
+        return name in Study.names(storage)
+    except StudyError:  # no record yet; what else is wrong with it is said when it is opened
+        return False
