@@ -84,3 +84,6 @@ def test_the_command_prints_csv_and_refuses_a_missing_folder(folder: Path) -> No
     refused = tunewright(folder, "export", "--to", "csv", "--out", "nowhere/t.csv")
     assert refused.returncode == 2
     assert "whose folder does not exist" in refused.stderr
+    unknown = tunewright(folder, "export", "--to", "smak")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "did you mean 'smac'?" in unknown.stderr

@@ -383,7 +383,7 @@ def test_the_command_writes_for_other_programs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["--to", "rya"], 1, "the targets are json, optuna, sklearn"),
+        (["--to", "rya"], 2, "the targets are json, optuna, sklearn"),
         (["--to", "json", "--json"], 2, "choose one of them"),
         (["--out", "x.json"], 2, "--out was given without a form"),
         (["--json", "--out", "no/such/x.json"], 2, "does not exist"),

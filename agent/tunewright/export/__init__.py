@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from tunewright.card import TaskCard
-from tunewright.errors import TunerError, did_you_mean
+from tunewright.errors import CardError, did_you_mean
 from tunewright.points import Point
 
 TARGETS = {
@@ -24,9 +24,9 @@ TARGETS = {
 
 
 def check_target(name: str) -> None:
-    """Raise `TunerError` with a list of the targets when there is none of that name."""
+    """Raise `CardError` with a list of the targets when there is none of that name."""
     if name not in TARGETS:
-        raise TunerError(
+        raise CardError(
             f"there is no export to {name!r}", f"{did_you_mean(name, TARGETS)}the targets are {', '.join(TARGETS)}"
         )
 
@@ -37,7 +37,7 @@ def to(name: str, points: Iterable[Point], card: TaskCard) -> str:
     Where the target has no form for the space, the text holds the points and says what is missing and why.
 
     Raises:
-        TunerError: an unknown target.
+        CardError: an unknown target.
     """
     check_target(name)
     module = import_module(f"tunewright.export.{TARGETS[name]}")

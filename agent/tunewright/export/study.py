@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tunewright.card import TaskCard
-from tunewright.errors import StudyError, TunerError, did_you_mean
+from tunewright.errors import CardError, StudyError, did_you_mean
 from tunewright.export import TARGETS, to
 from tunewright.export.common import seconds, valued
 from tunewright.export.plain import dumped, record
@@ -21,12 +21,12 @@ def study_to(name: str, card: TaskCard, trials: Sequence[Trial]) -> str:
     """A study as text: a row or record of each trial for `csv` and `json`, `best_first` for an optimizer.
 
     Raises:
-        TunerError: an unknown target.
+        CardError: an unknown target.
         StudyError: an optimizer's text was asked for, and no trial has a value that counts.
     """
     if name not in STUDY_TARGETS:
         hint = f"{did_you_mean(name, STUDY_TARGETS)}the targets are {', '.join(STUDY_TARGETS)}"
-        raise TunerError(f"there is no export to {name!r}", hint)
+        raise CardError(f"there is no export to {name!r}", hint)
     if name == "csv":
         return rows(trials, card)
     points = best_first(card, trials)
