@@ -62,6 +62,7 @@ def test_commands_questions_and_leaving(project: Path) -> None:
         t.wait_for("nothing to cancel")
         t.enter("/pin width 64")
         t.wait_for("width is pinned at 64")
+        settled(t)
         t.type("\x04")
         assert t.end() == 0
     assert b"\x1b]0;" not in t.raw
