@@ -96,6 +96,10 @@ def test_a_model_that_does_not_tell_its_costs_is_not_asked_again_within_a_budget
         tuner.run(objective, trials=3 + WARM)
         assert tuner.planner.proposer is not None
         assert tuner.planner.proposer.silenced() == "scripted does not tell what it costs, and its budget is 1 USD"
+        another = Scripted([answers], name="another")
+    with Tuner(card(budget={"usd": 1}), another, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        assert tuner.planner.proposer is not None
+        assert tuner.planner.proposer.silenced() is None
     assert len(model.requests) == 1
 
 

@@ -52,13 +52,18 @@ class Proposer:
             spent = self._spent()
             if spent >= self.budget_usd:
                 return f"the model's budget of {self.budget_usd:g} USD is spent ({spent:.4f} USD)"
-            if any(call.cost_usd is None and not call.error for call in self.ledger.calls()):
+            if self._untold():
                 return f"{self.chat.name} does not tell what it costs, and its budget is {self.budget_usd:g} USD"
         return None
 
     def _free(self) -> bool:
         estimate = getattr(self.chat, "estimate_usd", None)
         return estimate is not None and estimate(1_000_000, 1_000_000) == 0
+
+    def _untold(self) -> bool:
+        """Whether nobody knows what this model's replies cost; those of another one, asked before, are past."""
+        mine = [call for call in self.ledger.calls() if call.model == self.chat.name and not call.error]
+        return not hasattr(self.chat, "estimate_usd") and any(call.cost_usd is None for call in mine)
 
     def _spent(self) -> float:
         return sum(call.cost_usd or 0.0 for call in self.ledger.calls())
