@@ -43,7 +43,7 @@ for level, names in enumerate(
         "asking",
         "planner zero_shot jobs opening result",
         "next_trial events preview preload",
-        "confirm",
+        "confirm ask_tell",
         "loop",
         "report importance",
         "plots",

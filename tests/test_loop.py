@@ -1,48 +1,19 @@
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import AtOnce, card, config, objective
+from toy import AtOnce, card, config, objective, points, tuner
 
 from tunewright import Tuner
-from tunewright.errors import CardError, StudyError, ToolError, TunerError
+from tunewright.errors import CardError, StudyError, ToolError
 from tunewright.events import Finished, Progress, Resumed, Silenced, Started, Stopped
 from tunewright.lease import Lease
 from tunewright.llm.scripted import Scripted
 from tunewright.study import Study
 from tunewright.trial import Trial
 from tunewright_tools.base import Outcome
-
-
-def tuner(folder: Path, model: Any = None, **changes: Any) -> Tuner:
-    options = {k: changes.pop(k) for k in ("workers", "seed", "tool", "executor", "textbook") if k in changes}
-    return Tuner(card(**changes), model, storage=f"sqlite:///{folder}/study.db", folder=folder / "runs", **options)
-
-
-def points(*rates: float) -> dict[str, Any]:
-    return {"proposals": [{"rationale": f"try {lr}", "config": {**config(lr), "momentum": None}} for lr in rates]}
-
-
-def test_trial_0_is_the_default(tmp_path: Path) -> None:
-    trial = tuner(tmp_path).ask()
-    assert (trial.number, trial.source, trial.config) == (0, "default", card().space.default())
-
-
-def test_start_none_leaves_the_default_out(tmp_path: Path) -> None:
-    assert tuner(tmp_path, start="none").ask().source == "sobol"
-
-
-def test_ask_and_tell_with_a_surrogate_alone(tmp_path: Path) -> None:
-    t = tuner(tmp_path)
-    for _ in range(9):
-        trial = t.ask()
-        t.tell(trial, objective(trial.config))
-    sources = [trial.source for trial in t.result().trials]
-    assert sources == ["default"] + ["sobol"] * 4 + ["surrogate"] * 4
-    assert t.result().best.outcome.metrics["loss"] == min(x.outcome.metrics["loss"] for x in t.result().trials)
 
 
 def test_no_configuration_runs_twice(tmp_path: Path) -> None:
@@ -100,21 +71,6 @@ def test_a_model_that_repeats_one_row_gets_it_once(tmp_path: Path) -> None:
     assert len({t.card.space.key(x.config) for x in trials}) == 12
 
 
-@pytest.mark.parametrize("limited_by", ["card", "session", None])
-def test_asking_for_the_last_trial_asks_no_model_for_another(tmp_path: Path, limited_by: str | None) -> None:
-    asked = threading.Event()
-
-    def reply(request: Any) -> dict[str, Any]:
-        asked.set()
-        return points(0.02)
-
-    t = tuner(tmp_path, Scripted([reply]), budget={"trials": 2} if limited_by == "card" else {})
-    if limited_by == "session":
-        t.planner.limit = 2
-    assert [x.source for x in t.ask(2)] == ["default", "textbook"]
-    assert asked.wait(0.5 if limited_by else 30) is (limited_by is None)
-
-
 def test_the_last_trial_is_not_run_by_two_processes_that_choose_at_once(tmp_path: Path) -> None:
     other = tuner(tmp_path, textbook=False)
 
@@ -164,53 +120,6 @@ def test_enqueued_points_run_next_after_trial_0(tmp_path: Path) -> None:
     trials = t.run(objective, trials=3).trials
     assert [x.source for x in trials] == ["default", "user", "user"]
     assert [x.config["lr"] for x in trials[1:]] == [0.05, 0.06]
-
-
-def test_equal_points_in_line_run_at_once(tmp_path: Path) -> None:
-    t = tuner(tmp_path)
-    t.enqueue([config(0.05), config(0.05), card().space.default()])
-    asked = t.ask(4)
-    assert [x.source for x in asked] == ["default", "user", "user", "user"]
-    assert [t.tell(x, 1.0).status for x in asked] == ["done"] * 4
-
-
-def test_a_cancelled_trial_runs_again_beside_an_equal_one(tmp_path: Path) -> None:
-    t = tuner(tmp_path, workers=2)
-    t.enqueue([config(0.05), config(0.05)])
-    first, second = t.ask(3)[1:]
-    t.study.requeue(t.tell(first, status="cancelled"))
-    again = t.ask()
-    assert (again.number, again.attempt, again.config) == (first.number, 2, second.config)
-
-
-def test_enqueueing_an_impossible_point_names_its_faults_and_enqueues_none(tmp_path: Path) -> None:
-    t = tuner(tmp_path)
-    with pytest.raises(CardError, match=r"lr = 3 is outside[\s\S]*no point was enqueued"):
-        t.enqueue([config(), config(3)])
-    assert t.study.queue() == []
-
-
-def test_a_failed_trial_has_no_value(tmp_path: Path) -> None:
-    t = tuner(tmp_path)
-    trial = t.tell(t.ask(), status="oom", telemetry={"peak_bytes": 10, "limit_bytes": 8})
-    assert trial.outcome.metrics == {}
-    assert t.result().best is None
-    assert t.study.optuna_study.trials[0].values is None
-
-
-def test_telling_twice_is_an_error(tmp_path: Path) -> None:
-    t = tuner(tmp_path)
-    trial = t.ask()
-    t.tell(trial, 1.0)
-    with pytest.raises(TunerError):
-        t.tell(trial, 2.0)
-
-
-def test_only_failures_do_not_end_the_search(tmp_path: Path) -> None:
-    t = tuner(tmp_path)
-    for _ in range(9):
-        t.tell(t.ask(), status="diverged")
-    assert [x.source for x in t.result().trials][1:] == ["sobol"] * 8
 
 
 def test_a_finite_space_ends_when_it_is_exhausted(tmp_path: Path) -> None:
@@ -468,12 +377,3 @@ def test_a_tool_is_needed_to_run_but_not_to_ask(tmp_path: Path) -> None:
     t.ask()
     with pytest.raises(ToolError, match="names no tool"):
         tuner(tmp_path).run(trials=3)
-
-
-def test_threads_that_ask_at_once_get_different_trials_and_none_is_taken_back(tmp_path: Path) -> None:
-    t = tuner(tmp_path, None, workers=4)
-    with ThreadPoolExecutor(4) as pool:
-        asked = list(pool.map(lambda _: t.ask(), range(12)))
-    assert sorted(trial.number for trial in asked) == list(range(12))
-    assert len({t.card.space.key(trial.config) for trial in asked}) == 12
-    assert len(t.study.optuna_study.trials) == 12

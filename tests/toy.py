@@ -1,8 +1,10 @@
 """Small real things that several tests share: a card, trials, a toy objective."""
 
 import time
+from pathlib import Path
 from typing import Any
 
+from tunewright import Tuner
 from tunewright.card import TaskCard
 from tunewright.executors.base import Report
 from tunewright.space import Choice, Float, Int, Space
@@ -28,6 +30,12 @@ def card(**changes: Any) -> TaskCard:
         "space": space(),
     }
     return TaskCard(**{**given, **changes})
+
+
+def tuner(folder: Path, model: Any = None, **changes: Any) -> Tuner:
+    """A tuner of the toy card with its record in `folder`; what is no option of `Tuner` changes the card."""
+    options = {k: changes.pop(k) for k in ("workers", "seed", "tool", "executor", "textbook") if k in changes}
+    return Tuner(card(**changes), model, storage=f"sqlite:///{folder}/study.db", folder=folder / "runs", **options)
 
 
 def objective(config: dict[str, Any]) -> float:
@@ -68,6 +76,11 @@ def failed(
 
 def config(lr: float = 1e-3, width: int = 64, **more: Any) -> dict[str, Any]:
     return {"lr": lr, "optimizer": "adamw", "width": width, **more}
+
+
+def points(*rates: float) -> dict[str, Any]:
+    """A model's reply that proposes these learning rates."""
+    return {"proposals": [{"rationale": f"try {lr}", "config": {**config(lr), "momentum": None}} for lr in rates]}
 
 
 class AtOnce:
