@@ -300,6 +300,44 @@ def test_constraints_choose_among_what_keeps_them(tmp_path: Path) -> None:
     assert chosen == [str(t.study.best().number), "0"]
 
 
+def unsteady(c: dict[str, Any], ctx: Any) -> dict[str, float]:
+    """The toy with a latency that trials keep below 50 ms and a width of 128 does not, on odd fresh seeds."""
+    late = ctx.seed >= 2**30 and ctx.seed % 2 and c["width"] == 128
+    return {"loss": noisy(c, ctx), "latency_ms": 60.0 if late else 40.0}
+
+
+def test_a_winner_that_breaks_a_constraint_on_fresh_seeds_is_said_to(tmp_path: Path) -> None:
+    from tunewright.commands.common import plain_console
+    from tunewright.report import confirmation_json, confirmation_table
+
+    t = tuner(tmp_path, constraints=["latency_ms <= 50", "loss >= 0"])
+    t.enqueue([config(0.011, 128)])
+    t.run(unsteady, trials=2)
+    found = t.confirm(4, top=1, objective=unsteady)
+    assert found.verdict.told_apart is True
+    assert found.verdict.text.endswith("But the winner does not keep latency_ms <= 50 on 2 of 4 fresh seeds.")
+    odd = [seed for seed in found.arms[0].seeds if seed % 2]
+    assert found.arms[0].broken == dict.fromkeys(odd, ("latency_ms <= 50",))
+    assert found.arms[1].broken == {}
+    console = plain_console(120)
+    with console.capture() as shown:
+        console.print(confirmation_table(found))
+    rows = [[cell.strip() for cell in line.split("│")] for line in shown.get().splitlines() if "│" in line]
+    assert "constraint broken" in shown.get()
+    assert [(row[1], row[6]) for row in rows] == [("trial 1, user", "2"), ("default", "-")]
+    assert confirmation_json(t.study)["arms"][0]["broken"] == found.arms[0].broken
+
+
+def test_a_default_that_breaks_a_constraint_as_the_winner_is_said_to(tmp_path: Path) -> None:
+    def late(c: dict[str, Any], ctx: Any) -> dict[str, float]:
+        return {"loss": noisy(c, ctx), "latency_ms": 60.0 if ctx.seed >= 2**30 else 40.0}
+
+    t = tuner(tmp_path, constraints=["latency_ms <= 50"])
+    t.run(late, trials=1)
+    text = t.confirm(2, objective=late).verdict.text
+    assert text.endswith("nothing to tell apart. But the winner does not keep latency_ms <= 50 on 2 of 2 fresh seeds.")
+
+
 def test_people_see_each_run_the_table_and_the_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tunewright.commands.common import print_report
     from tunewright.live import PlainLines

@@ -10,7 +10,7 @@
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tunewright.card import Metric
@@ -47,6 +47,8 @@ class Arm:
     mean: float | None
     std: float | None
     """None with fewer than two values."""
+    broken: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """Seed -> the constraints of the card that its value comes without keeping; seeds that keep all are left out."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Comparison:
     """The study's best configuration against the default."""
 
     told_apart: bool | None
-    """Whether the difference is more than chance (5%, two-sided); None where that cannot be said."""
+    """Whether the difference is more than chance (5%, two-sided); None where that cannot be said. A winner that breaks
+    a constraint may be told apart all the same: the text says so, and `Arm.broken`."""
     text: str
     """The verdict in a sentence."""
     difference: float | None = None
@@ -76,6 +79,8 @@ class Confirmation:
     arms: tuple[Arm, ...]
     """The winner first, then by mean, best first."""
     verdict: Comparison
+    constraints: tuple[str, ...] = ()
+    """Those of the card, as written there."""
 
 
 def key(label: str, index: int) -> str:
@@ -113,23 +118,40 @@ def confirmation(study: "Study") -> Confirmation | None:
         return arm.label != winner, math.inf if arm.mean is None else metric.loss(arm.mean)
 
     verdict = _verdict(metric, winner, arms.get(winner), arms.get(default), same)
-    return Confirmation(metric.name, winner, default, tuple(sorted(arms.values(), key=place)), verdict)
+    if winner in arms and (said := _breaks(arms[winner])):
+        verdict = replace(verdict, text=f"{verdict.text} {said}")
+    bounds = tuple(c.text for c in study.card.constraints)
+    return Confirmation(metric.name, winner, default, tuple(sorted(arms.values(), key=place)), verdict, bounds)
+
+
+def _breaks(winner: Arm) -> str:
+    if not winner.broken:
+        return ""
+    bounds = ", ".join(sorted({text for texts in winner.broken.values() for text in texts}))
+    return f"But the winner does not keep {bounds} on {len(winner.broken)} of {len(winner.values)} fresh seeds."
 
 
 def _arm(study: "Study", label: str, trial: Trial | None, by_index: dict[int, tuple[int, Outcome]]) -> Arm:
     name = study.card.primary.name
     rows = [by_index[i] for i in sorted(by_index)]
-    values = tuple(outcome.metrics[name] for _, outcome in rows if outcome.status == "done")
+    done = [(seed, outcome.metrics) for seed, outcome in rows if outcome.status == "done"]
+    values = tuple(metrics[name] for _, metrics in done)
+    broken = {
+        seed: tuple(c.text for c in study.card.constraints if not c.holds(metrics))
+        for seed, metrics in done
+        if not study.card.feasible(metrics)
+    }
     return Arm(
         label=label,
         source=trial.source if trial else "default",
         config=trial.config if trial else study.card.space.default(),
         tuned=trial.outcome.metrics.get(name) if trial and trial.outcome else None,
         values=values,
-        seeds=tuple(seed for seed, outcome in rows if outcome.status == "done"),
+        seeds=tuple(seed for seed, _ in done),
         without_value=tuple(outcome.status for _, outcome in rows if outcome.status != "done"),
         mean=statistics.fmean(values) if values else None,
         std=statistics.stdev(values) if len(values) > 1 else None,
+        broken=broken,
     )
 
 

@@ -342,14 +342,16 @@ def confirmation_table(found: Confirmation) -> "RenderableType":
     from rich.table import Table
 
     table = Table(title=f"On fresh seeds: {found.metric}", title_justify="left")
-    for column in ("configuration", "mean", "std", "seeds", "without value", "in the study"):
+    bounds = ["constraint broken"] if found.constraints else []
+    for column in ("configuration", "mean", "std", "seeds", "without value", *bounds, "in the study"):
         table.add_column(column, justify="left" if column == "configuration" else "right")
     for arm in found.arms:
         name = "default" if arm.label == found.default else f"trial {arm.label}, {arm.source}"
         missing = str(len(arm.without_value)) if arm.without_value else "-"
         spread = "-" if arm.std is None else number(arm.std)
         mean = "-" if arm.mean is None else number(arm.mean)
-        table.add_row(name, mean, spread, str(len(arm.values)), missing, number(arm.tuned))
+        broken = [str(len(arm.broken) or "-")] if found.constraints else []
+        table.add_row(name, mean, spread, str(len(arm.values)), missing, *broken, number(arm.tuned))
     return table
 
 
