@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from tunewright.card import TaskCard
@@ -29,6 +31,31 @@ def card(**changes):
 def start(study, config, number, **more):
     keys = {"seed": 7 + number, "turn": "sobol", "verdict": Verdict(True), "asked": config}
     return study.start(Proposal(config, "sobol", "why not"), number=number, **{**keys, **more})
+
+
+def swap_at_once(study, url):
+    """Eight connections swap the same attribute."""
+    shown = study.get("turn")
+    for turn in range(5):
+        meeting = threading.Barrier(8)
+
+        def write(me, turn=turn, before=shown, meeting=meeting):
+            other = Study.load(url)
+            try:
+                meeting.wait(60)
+                return other.swap("turn", {"of": me, "turn": turn, "until": 0.1 + me}, before=before)
+            finally:
+                other.close()
+
+        with ThreadPoolExecutor(8) as pool:
+            wrote = list(pool.map(write, range(8)))
+        assert wrote.count(True) == 1
+        shown = study.get("turn")
+        assert (shown["of"], shown["turn"]) == (wrote.index(True), turn)
+    assert study.swap("turn", None, before=shown)
+    assert not study.swap("turn", None, before=shown)
+    assert study.swap("turn", 1)  # none is there
+    assert not study.swap("turn", 2)
 
 
 def config(k):

@@ -60,7 +60,10 @@ def test_no_second_call_is_made_once_the_first_has_cost_the_whole_budget(tmp_pat
     assert len(model.requests) == 1
 
 
-def test_each_of_two_processes_that_ask_for_one_trial_at_once_has_its_call_on_record(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", ["while it answers", "as its reply is written"])
+def test_each_of_two_processes_that_ask_for_one_trial_at_once_has_its_call_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
     def opened(model: Any) -> Tuner:
         return Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, textbook=False)
 
@@ -69,11 +72,21 @@ def test_each_of_two_processes_that_ask_for_one_trial_at_once_has_its_call_on_re
         return Reply(str(given), given, cost_usd=0.1)
 
     def meanwhile(request: Any) -> Reply:
-        other.tell(other.ask(), 1.0)
+        if moment == "while it answers":
+            other.tell(other.ask(), 1.0)
         return paid(0.02, 0.03)
 
-    other = opened(Scripted([lambda request: paid(0.05)]))
-    ledger = opened(Scripted([meanwhile])).run(objective, trials=4).ledger
+    def as_written(*args: Any) -> Any:
+        monkeypatch.undo()
+        other.tell(other.ask(), 1.0)
+        return write(*args)
+
+    other, mine = opened(Scripted([lambda request: paid(0.05)])), opened(Scripted([meanwhile]))
+    assert mine.planner.proposer is not None
+    write = mine.planner.proposer._written
+    if moment == "as its reply is written":
+        monkeypatch.setattr(mine.planner.proposer, "_written", as_written)
+    ledger = mine.run(objective, trials=4).ledger
     assert ledger.totals().cost_usd == pytest.approx(0.2)
     given = {(c.id, p.index): p.config["lr"] for c in ledger.calls() for p in c.proposals}
     assert sorted(given.values()) == [0.02, 0.03, 0.05]

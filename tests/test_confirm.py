@@ -285,6 +285,37 @@ def test_only_one_process_at_a_time(tmp_path: Path) -> None:
         t.confirm(2, objective=noisy)
 
 
+def test_of_two_processes_that_look_at_once_one_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    t = studied(tmp_path)
+    look = t.study.get
+
+    def look_as_another_begins(key: str) -> Any:
+        seen = look(key)
+        monkeypatch.undo()
+        parent = Lease.mine().to_json()
+        parent |= {"pid": os.getppid(), "created": created(psutil.Process(os.getppid()))}
+        t.study.set(key, parent)
+        return seen
+
+    monkeypatch.setattr(t.study, "get", look_as_another_begins)
+    with pytest.raises(StudyError, match=f"process {os.getppid()} on .* runs the final evaluation"):
+        t.confirm(2, objective=noisy)
+    assert t.study.get("confirming")["pid"] == os.getppid()  # and keeps it
+
+
+def test_one_that_another_process_took_over_ends_and_leaves_it_to_that(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("tunewright.confirm.HEARTBEAT_S", 0.0)
+    t = studied(tmp_path)
+    running = t.confirming(2, top=1, objective=noisy)
+    next(running)
+    parent = Lease.mine().to_json()
+    parent |= {"pid": os.getppid(), "created": created(psutil.Process(os.getppid()))}
+    t.study.set("confirming", parent)
+    with pytest.raises(StudyError, match=f"process {os.getppid()} on .* runs the final evaluation"):
+        list(running)
+    assert t.study.get("confirming") == parent
+
+
 def test_a_process_with_our_number_in_another_container_is_another_one(tmp_path: Path) -> None:
     t = studied(tmp_path)
     t.study.set("confirming", {**Lease.mine().to_json(), "host": "another", "machine": "another", "boot": "another"})

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from record_worker import at_once, card, config, die, start
+from record_worker import at_once, card, config, die, start, swap_at_once
 
 import tunewright.storage
 from tunewright.errors import StudyError
@@ -265,6 +265,7 @@ def test_postgresql_two_processes_never_run_the_same_trial(postgres):
     study = Study.load(postgres)
     assert [(t.number, t.done, t.config) for t in study.trials()] == [(k, True, config(k)) for k in range(30)]
     assert len(study.attempts()) == 30
+    swap_at_once(study, postgres)
     study.close()
 
 

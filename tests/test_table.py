@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from record_worker import card, config, start
+from record_worker import card, config, start, swap_at_once
 
 from tunewright import Tuner
 from tunewright.errors import StudyError
@@ -24,6 +24,10 @@ def test_attributes_keep_plain_data_with_nan(study, url):
     raw.close()
     assert "Infinity" not in text
     assert "NaN" not in text
+
+
+def test_of_several_that_write_an_attribute_at_once_one_does(study, url):
+    swap_at_once(study, url)
 
 
 def test_rows_of_others_are_not_trials(study):
@@ -69,7 +73,12 @@ def test_nothing_goes_to_the_study_that_has_a_deleted_ones_number(url, tmp_path)
         Study.load(url).delete()
         other = Study.open(card(name="other", metric="acc", direction="maximize"), url)
         before = other.attributes("")
-        for late in (tuner.ask, lambda: tuner.study.set("call/1", {}), lambda: tuner.enqueue([config(0)])):
+        for late in (
+            tuner.ask,
+            lambda: tuner.study.set("call/1", {}),
+            lambda: tuner.study.swap("call/1", {}),
+            lambda: tuner.enqueue([config(0)]),
+        ):
             with pytest.raises(StudyError, match="the study is there no more"):
                 late()
     assert (other.trials(), other.attributes("")) == ([], before)

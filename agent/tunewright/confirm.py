@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tunewright.attempts import no_best
 from tunewright.confirmation import arms_of, key, on_record
@@ -49,7 +50,7 @@ def confirming(study: Study, executor: Executor, folder: Path, k: int, top: int)
     arms = arms_of(study, top)
     if study.best() is None:
         raise StudyError(f"no trial of {study.name!r} has {no_best(study.card)} yet", "run more trials first")
-    _claim(study)
+    claim = _Claim(study)
     known = on_record(study)
     todo = [
         _Run(label, i, final_seed(study.seed, i), trial.config if trial else study.card.space.default())
@@ -69,19 +70,39 @@ def confirming(study: Study, executor: Executor, folder: Path, k: int, top: int)
                     yield _kept(study, one, report.outcome)
             if time.monotonic() - renewed > HEARTBEAT_S:
                 renewed = time.monotonic()
-                study.set(_LEASE, Lease.mine().to_json())
+                claim.renew()
     finally:
         for one, outcome in running.wind_down():
             if outcome.metrics:  # it ended meanwhile
                 _kept(study, one, outcome)
-        study.set(_LEASE, None)
+        claim.release()
 
 
-def _claim(study: Study) -> None:
-    held = study.get(_LEASE)
-    if held is not None and not (lease := Lease.from_json(held)).own() and not lease.stale():
-        raise StudyError(f"{lease.holder()} runs the final evaluation of {study.name!r}", "wait for it, or end it")
-    study.set(_LEASE, Lease.mine().to_json())
+class _Claim:
+    """Says on record that this process is at it; raises `StudyError` where another one is."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._take(study.get(_LEASE))
+
+    def renew(self) -> None:
+        """Hold it for longer; raises `StudyError` where another process took it while this one was held."""
+        self._take(self._mine)
+
+    def release(self) -> None:
+        """Let go of it, unless it is another's by now."""
+        self._study.swap(_LEASE, None, before=self._mine)
+
+    def _take(self, held: dict[str, Any] | None) -> None:
+        while True:
+            if held is not None and not (lease := Lease.from_json(held)).own() and not lease.stale():
+                raise StudyError(
+                    f"{lease.holder()} runs the final evaluation of {self._study.name!r}", "wait for it, or end it"
+                )
+            self._mine = Lease.mine().to_json()
+            if self._study.swap(_LEASE, self._mine, before=held):
+                return
+            held = self._study.get(_LEASE)  # another one wrote since it was read
 
 
 def _job(study: Study, folder: Path, run: _Run) -> Job:

@@ -100,6 +100,9 @@ class Store(Protocol):
     def set(self, key: str, value: Any) -> None:
         """Write one attribute."""
 
+    def swap(self, key: str, value: Any, *, before: Any = None) -> bool:
+        """Whether the attribute was written, only where it holds `before`."""
+
     def attributes(self, prefix: str) -> dict[str, Any]:
         """All attributes whose key starts with the prefix."""
 
@@ -123,10 +126,16 @@ class Ledger:
         Raises:
             StudyError: the record cannot be written, or the call holds something other than plain data.
         """
-        data = {f.name: getattr(call, f.name) for f in fields(Call)}
-        data["proposals"] = [proposal_to_json(p) for p in call.proposals]
-        self._study.set(f"call/{call.id}", redact_all(to_plain(data)))
+        self._study.set(f"call/{call.id}", _data(call))
         self._read.pop(call.id, None)
+
+    def record_first(self, call: Call) -> bool:
+        """Whether the call was written down: not where another process has written one of its id.
+
+        Raises:
+            StudyError: as for `record`.
+        """
+        return self._study.swap(f"call/{call.id}", _data(call))
 
     def calls(self) -> list[Call]:
         """All calls, by id, numbers in it counted as numbers."""
@@ -237,6 +246,12 @@ def _share_the_front(feasible: list[tuple[dict[str, Any], list[float]]]) -> None
 def reason_kind(verdict: Verdict) -> str:
     """The first words of a reason, up to its colon: `repeat`, `invalid`, `likely to fail`, `not promising`."""
     return verdict.reason.partition(":")[0].strip()
+
+
+def _data(call: Call) -> Any:
+    data = {f.name: getattr(call, f.name) for f in fields(Call)}
+    data["proposals"] = [proposal_to_json(p) for p in call.proposals]
+    return redact_all(to_plain(data))
 
 
 def _call(data: Mapping[str, Any]) -> Call:

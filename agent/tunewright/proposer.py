@@ -118,10 +118,11 @@ class Proposer:
             purpose="repair" if repair else question.round,
         )
         reply, error = self._complete(request, started)
-        if self.ledger.get(identity) is not None:  # another process has asked for this trial meanwhile: both count
-            identity += f"-{uuid4().hex[:6]}"
         call = self._written(identity, question, request, number, reply, error, started)
-        self.ledger.record(call)
+        if not self.ledger.record_first(call):  # another process has asked for this trial meanwhile: both count
+            identity += f"-{uuid4().hex[:6]}"
+            call = self._written(identity, question, request, number, reply, error, started)
+            self.ledger.record(call)
         return call
 
     def _complete(self, request: Request, started: float) -> tuple[Reply, str]:

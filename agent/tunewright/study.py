@@ -204,6 +204,14 @@ class Study:
         """Write one attribute of the study; plain data, NaN and infinities included."""
         self._table.set(key, value)
 
+    def swap(self, key: str, value: Any, *, before: Any = None) -> bool:
+        """Whether the attribute was written: only where it still holds `before`, so that of several processes one does.
+
+        Args:
+            before: what `get` gave; None where the attribute is not there.
+        """
+        return self._table.swap(key, value, before=before)
+
     def get(self, key: str, default: Any = None) -> Any:
         """One attribute of the study, or the default."""
         return self.attributes(key).get(key, default)

@@ -60,6 +60,34 @@ class Table:
         with self.speaking(f"write {key}"):
             self.storage.set_study_user_attr(self._id, key, to_plain(value))
 
+    def swap(self, key: str, value: Any, *, before: Any = None) -> bool:
+        """Write one attribute where it still holds `before`; None: where it is not there, or holds nothing.
+
+        Returns:
+            False when another process wrote it first: of several at once, one gets True.
+        """
+        import sqlalchemy
+
+        self.attributes(FOUNDED)
+        at = {"id": self._id, "key": key, "value": json.dumps(to_plain(value))}
+        with self.speaking(f"write {key}"), self.rdb.engine.begin() as connection:  # Optuna's `set` asks nothing
+            swapped = connection.execute(
+                sqlalchemy.text(
+                    'UPDATE study_user_attributes SET value_json = :value WHERE study_id = :id AND "key" = :key'
+                    " AND value_json = :before"
+                ),
+                {**at, "before": json.dumps(to_plain(before))},
+            )
+            if swapped.rowcount == 0 and before is None:
+                swapped = connection.execute(
+                    sqlalchemy.text(
+                        'INSERT INTO study_user_attributes (study_id, "key", value_json) VALUES (:id, :key, :value)'
+                        " ON CONFLICT DO NOTHING"
+                    ),
+                    at,
+                )
+            return swapped.rowcount == 1
+
     def attributes(self, prefix: str | tuple[str, ...]) -> dict[str, Any]:
         """All attributes whose key starts with the prefix, or with one of them."""
         with self.speaking("be read"):
