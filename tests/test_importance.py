@@ -9,6 +9,7 @@ from tunewright import Tuner
 from tunewright.errors import StudyError
 from tunewright.importance import importance
 from tunewright.space import Float, Space
+from tunewright.study import Study
 
 BOTH = Space(Float("x", 0.0, 1.0), Float("still", 0.0, 1.0, default=0.5))
 
@@ -28,6 +29,21 @@ def test_the_metrics_unit_decides_nothing(tmp_path: Path, unit: float) -> None:
         tuner.enqueue([{"x": i / 10, "still": 0.5} for i in range(10)])
         tuner.run(lambda c: unit * c["x"], trials=10)
         assert importance(tuner.study, 0) == {"x": pytest.approx(1.0), "still": pytest.approx(0.0)}
+
+
+def test_a_study_that_another_process_renamed_is_rated_and_one_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/s.db"
+    with Tuner(card(space=BOTH), None, storage=url, folder=tmp_path / "runs") as tuner:
+        tuner.run(lambda c: c["x"], trials=4)
+        before = importance(tuner.study, 0)
+        elsewhere = Study.load(url)
+        elsewhere.rename("other")
+        assert importance(tuner.study, 0) == before
+        elsewhere.delete()
+        with Tuner(card(name="new", space=BOTH), None, storage=url, folder=tmp_path / "runs") as newer:
+            newer.run(lambda c: -c["x"], trials=4)  # has the number of the one that is gone
+        with pytest.raises(StudyError, match="the study is there no more"):
+            importance(tuner.study, 0)
 
 
 def test_trials_that_do_not_vary_are_said_to(tmp_path: Path) -> None:

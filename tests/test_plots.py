@@ -11,6 +11,7 @@ from tunewright import Tuner
 from tunewright.errors import StudyError
 from tunewright.plots import plot
 from tunewright.space import Float, Space
+from tunewright.study import Study
 
 
 def test_plots_drawn_at_the_same_time_are_those_drawn_in_turn(tmp_path: Path) -> None:
@@ -54,6 +55,27 @@ def test_a_front_of_one_metric_is_refused_with_what_would_be_drawn(tmp_path: Pat
         with pytest.raises(StudyError, match="has 1: loss") as told:
             plot(tuner.study, "front")
     assert "history" in told.value.hint
+
+
+@pytest.mark.parametrize("kind", ["history", "importance", "curves"])
+def test_a_study_that_another_process_renamed_is_drawn_and_one_that_is_gone_is_said_to_be(
+    tmp_path: Path, kind: str
+) -> None:
+    def curved(c: dict[str, Any], ctx: Any) -> float:
+        ctx.report(1, loss=c["lr"])
+        return float(c["lr"])
+
+    url = f"sqlite:///{tmp_path}/s.db"
+    with Tuner(card(), None, storage=url, folder=tmp_path / "runs") as tuner:
+        tuner.run(curved, trials=3)
+        elsewhere = Study.load(url)
+        elsewhere.rename("other")
+        assert plot(tuner.study, kind).startswith(b"\x89PNG")
+        elsewhere.delete()
+        with Tuner(card(name="new"), None, storage=url, folder=tmp_path / "runs") as newer:
+            newer.run(curved, trials=3)  # has the number of the one that is gone
+        with pytest.raises(StudyError, match="the study is there no more"):
+            plot(tuner.study, kind)
 
 
 def test_curves_are_drawn_of_stopped_runs_too(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ def comparable(study: "Study") -> "optuna.Study":
     """
     import optuna
 
-    done = study.optuna_study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    recorded = study.optuna_study
+    done = recorded.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     widest: dict[str, Any] = {}
     for trial in done:
         had: dict[str, Any] = trial.distributions
@@ -67,6 +68,6 @@ def comparable(study: "Study") -> "optuna.Study":
     for trial in done:
         trial.distributions = {name: widest[name] for name in trial.distributions}
     with quiet():
-        made = optuna.create_study(directions=study.optuna_study.directions)
+        made = optuna.create_study(directions=recorded.directions)
     made.add_trials(done)
     return made

@@ -9,6 +9,8 @@ from tunewright.errors import StudyError, TunerError, did_you_mean
 from tunewright.importance import comparable, in_its_range
 
 if TYPE_CHECKING:
+    import optuna
+
     from tunewright.study import Study
 
 KINDS = {
@@ -47,14 +49,14 @@ def plot(study: "Study", kind: str) -> bytes:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    trials = study.trials()
+    shown, trials = study.optuna_study, study.trials()
     done = sum(t.done for t in trials)
     # a run that was stopped or that failed has a curve as well
     if done < 2 and not (kind == "curves" and any(t.outcome and t.outcome.curve for t in trials)):
         raise StudyError(f"{study.name!r} has {done} finished trials", "a plot needs two or more: run some first")
     with _drawing, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna says that its matplotlib plots are experimental
-        _curves(study) if kind == "curves" else _optuna(study, kind)
+        _curves(study) if kind == "curves" else _optuna(study, shown, kind)
         image = io.BytesIO()
         pyplot.gcf().set_size_inches(9, 5.5)
         pyplot.savefig(image, format="png", dpi=110, bbox_inches="tight")
@@ -62,7 +64,7 @@ def plot(study: "Study", kind: str) -> bytes:
     return image.getvalue()
 
 
-def _optuna(study: "Study", kind: str) -> None:
+def _optuna(study: "Study", shown: "optuna.Study", kind: str) -> None:
     from optuna.visualization import matplotlib as drawn
 
     metric = study.card.primary.name
@@ -77,7 +79,6 @@ def _optuna(study: "Study", kind: str) -> None:
         more = {"target_names": [m.name for m in study.card.metrics]}
     elif len(study.card.metrics) > 1:
         more["target"] = lambda trial: trial.values[0]
-    shown = study.optuna_study
     if kind == "importance":  # as the verb rates them; Optuna's own choice rates a parameter that never varied too
         from optuna.importance import FanovaImportanceEvaluator
 

@@ -134,12 +134,10 @@ class Study:
             self._spaces |= spaces_on_record(self.attributes("space/"))
         return self._spaces[revision]
 
-    @cached_property
+    @property
     def optuna_study(self) -> "optuna.Study":
         """The Optuna study underneath, for Optuna's own plots, importances and dashboards."""
-        import optuna
-
-        return optuna.load_study(study_name=self.name, storage=self._table.storage)
+        return self._table.in_optuna()
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -181,7 +179,6 @@ class Study:
         self._refuse_running("renamed")
         self._table.rename(card)
         self.card, self.name = card, name
-        self.__dict__.pop("optuna_study", None)
 
     def delete(self) -> None:
         """Remove the study from the record for good, its trials and model calls too. Files of trials stay.

@@ -16,6 +16,7 @@ from tunewright.trial import Trial
 from tunewright.trial_json import from_plain, to_plain, trial_to_json
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.storages import BaseStorage, RDBStorage
     from optuna.trial import TrialState
 
@@ -201,6 +202,15 @@ class Table:
         """Remove the study with all its rows, for good."""
         with self.speaking("delete the study"):
             self.storage.delete_study(self._id)
+
+    def in_optuna(self) -> "optuna.Study":
+        """The study as Optuna's own, under the name that it has by now."""
+        import optuna
+
+        self.attributes(FOUNDED)
+        with self.speaking("be read"):
+            name = self.rdb.get_study_name_from_id(self._id)  # the cache above keeps the first one
+            return optuna.load_study(study_name=name, storage=self.storage)
 
     def release(self) -> None:
         """Let go of the database's connections; new ones are made at the next use."""
