@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from record_worker import card, config
@@ -168,6 +169,21 @@ def test_contributions_of_several_metrics_share_the_fronts_hypervolume():
     # front (-1, 1), (-2.5, 1.5), so r = (0.5, 2): of 2.25 in all the first had 1.5, the second added none
     assert found["default"].gain == found["llm"].gain == 0.0
     assert found["surrogate"].gain == pytest.approx(0.75 / 2.25)
+
+
+def test_the_best_so_far_goes_by_when_trials_ended():
+    def ended(number, source, loss, at):
+        return replace(trial(number, source, loss), started=1.0 * number, finished=at)
+
+    metrics = [{"name": name, "direction": "minimize"} for name in ("acc", "latency")]
+    first_last = [ended(0, "default", 2.0, 5.0), ended(1, "llm", 1.5, 40.0), ended(2, "surrogate", 1.0, 30.0)]
+    found = contributions(card(metric="acc"), first_last)
+    assert list(found) == ["default", "llm", "surrogate"]
+    assert [(c.incumbents, c.gain) for c in found.values()] == [(1, 0.0), (0, 0.0), (1, 1.0)]
+    two = [replace(t, outcome=Outcome("done", {**t.outcome.metrics, "latency": 1.0 + t.number})) for t in first_last]
+    two[1] = replace(two[1], outcome=Outcome("done", {"acc": 1.5, "latency": 4.0}))  # dominated by the one before it
+    found = contributions(card(metric=None, direction=None, metrics=metrics), two)
+    assert [c.incumbents for c in found.values()] == [1, 0, 1]
 
 
 def test_contributions_beside_a_large_metric_that_never_varies():

@@ -189,7 +189,8 @@ def contributions(card: TaskCard, trials: Iterable[Trial]) -> dict[Source, Contr
 
     Args:
         card: whose metrics and constraints decide what the best so far is.
-        trials: in the order in which they count, such as `Study.trials`.
+        trials: the latest attempt at each, such as `Study.trials`. What was the best so far goes by when they ended:
+            of several that run at once a later one may end first.
     """
     found: dict[Source, dict[str, Any]] = {}
 
@@ -197,21 +198,21 @@ def contributions(card: TaskCard, trials: Iterable[Trial]) -> dict[Source, Contr
         empty = {"turns": 0, "ran": 0, "done": 0, "refused": {}, "incumbents": 0, "gain": 0.0}
         return found.setdefault(source, empty)
 
-    best: float | None = None
-    feasible: list[tuple[dict[str, Any], list[float]]] = []
+    trials = list(trials)
     for t in trials:
         of(t.turn or t.source)["turns"] += 1
         for refusal in t.refused:
             kinds = of(refusal.proposal.source)["refused"]
             kind = reason_kind(refusal.verdict)
             kinds[kind] = kinds.get(kind, 0) + 1
+        of(t.source)["ran"] += 1
+        of(t.source)["done"] += t.done
+    best: float | None = None
+    feasible: list[tuple[dict[str, Any], list[float]]] = []
+    for t in sorted(trials, key=_ended):
+        if not t.done or t.outcome is None or not card.feasible(t.outcome.metrics):
+            continue
         mine = of(t.source)
-        mine["ran"] += 1
-        if not t.done or t.outcome is None:
-            continue
-        mine["done"] += 1
-        if not card.feasible(t.outcome.metrics):
-            continue
         if len(card.metrics) > 1:
             feasible.append((mine, [m.loss(t.outcome.metrics[m.name]) for m in card.metrics]))
             continue
@@ -223,6 +224,10 @@ def contributions(card: TaskCard, trials: Iterable[Trial]) -> dict[Source, Contr
     if feasible:
         _share_the_front(feasible)
     return {source: Contribution(source, **counts) for source, counts in found.items()}
+
+
+def _ended(trial: Trial) -> tuple[float, int]:
+    return trial.started if trial.finished is None else trial.finished, trial.number
 
 
 def _share_the_front(feasible: list[tuple[dict[str, Any], list[float]]]) -> None:
