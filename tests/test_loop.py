@@ -289,6 +289,17 @@ def test_a_run_whose_folder_cannot_be_made_runs_in_the_next_session(tmp_path: Pa
     assert [x.status for x in tuner(tmp_path).run(objective, trials=2).trials] == ["done", "done"]
 
 
+def test_the_hours_of_an_attempt_that_was_cut_short_are_hours_of_the_budget(tmp_path: Path) -> None:
+    t = tuner(tmp_path, budget={"hours": 1})
+    t.study._clock = lambda: 0.0
+    first = t.ask()
+    t.study._clock = lambda: 3600.0
+    t.study.requeue(t.tell(first, status="cancelled"))
+    t.study._clock = time.time
+    result = t.run(objective, trials=2)
+    assert (result.stopped.kind, [x.status for x in result.trials]) == ("hours", ["cancelled"])
+
+
 def test_a_cancelled_trial_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     """A program that keeps its step in a file: cut short after three, its next attempt begins with the fourth."""
     program = tmp_path / "train.py"

@@ -47,6 +47,7 @@ def test_hours_are_those_in_which_something_ran_over_all_sessions() -> None:
         done(2, config(), 1.0, started=100_000.0, finished=101_800.0),  # the next day
         Trial(3, config(), "llm", started=101_800.0),  # runs now
     ]
-    assert busy_seconds(trials, 103_600.0) == 5400 + 1800 + 1800
-    assert stop_reason(card(budget={"hours": 2.5}), trials, None, 103_600.0) is not None
-    assert stop_reason(card(budget={"hours": 2.6}), trials, None, 103_600.0) is None
+    busy = busy_seconds(trials, 103_600.0)
+    assert busy == 5400 + 1800 + 1800
+    assert stop_reason(card(budget={"hours": 2.5}), trials, None, busy) is not None
+    assert stop_reason(card(budget={"hours": 2.6}), trials, None, busy) is None

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 from record_worker import at_once, card, config, die, start
 
+from tunewright.lease import SECONDS
 from tunewright.rivals import AlreadyFinishedError
 from tunewright.study import Study
 from tunewright.waiting import ATTEMPTS
@@ -34,13 +36,24 @@ def test_a_trial_of_a_killed_process_is_lost_and_queued_again_but_not_for_ever(s
     assert [t.attempt for t in study.trials()] == [ATTEMPTS]
 
 
-def forget_worker(study, trial):
+@pytest.mark.parametrize(("renewed", "ended"), [(700, 700), (5000, 1000)])
+def test_the_time_of_a_lost_trial_ends_with_its_last_sign_of_life(study, renewed, ended):
+    now = time.time()
+    study._clock = lambda: now - 1000
+    trial = start(study, config(0), 0)
+    study._clock = lambda: now
+    forget_worker(study, trial, until=now - renewed + SECONDS)
+    (lost,) = study.sweep()
+    assert now - lost.finished == pytest.approx(ended, abs=0.01)
+
+
+def forget_worker(study, trial, **more):
     """Make the trial's lease that of a process which is really gone."""
     p = subprocess.Popen([sys.executable, "-c", ""])
     p.wait()
     row = study._table.row_id(trial.record_id)
     lease = study._table.storage.get_trial(row).user_attrs["tunewright:lease"]
-    study._table.storage.set_trial_user_attr(row, "tunewright:lease", {**lease, "pid": p.pid})
+    study._table.storage.set_trial_user_attr(row, "tunewright:lease", {**lease, "pid": p.pid, **more})
 
 
 def test_a_living_process_keeps_its_trials(study, url):

@@ -20,7 +20,7 @@ from tunewright.proposer import Proposer
 from tunewright.pruning.early import EarlyStop
 from tunewright.result import Result, result_of
 from tunewright.rivals import Withdrawn
-from tunewright.stopping import StopReason, stop_reason
+from tunewright.stopping import StopReason, busy_seconds, stop_reason
 from tunewright.telling import outcome_of, point_of
 from tunewright.trial import Trial
 from tunewright.view import NothingLeft
@@ -179,10 +179,10 @@ class AskTell:
         return None
 
     def _stop_reason(self, now: float) -> StopReason | None:
-        # a lost or cancelled trial that waits to run again uses up no budget
+        # a lost or cancelled trial that waits to run again uses up none of the number, but the hours that it ran
         waiting = {entry.number for entry in self.study.queue() if entry.number is not None}
         counted = [t for t in self.study.trials() if t.number not in waiting]
-        return stop_reason(self.card, counted, self.planner.limit, now)
+        return stop_reason(self.card, counted, self.planner.limit, busy_seconds(self.study.attempts(), now))
 
     def _ask_ahead(self, number: int, now: float, *, prepare: bool = False) -> None:
         """Let the model think of trial `number` while others run, unless the study ends before it."""

@@ -18,13 +18,13 @@ class StopReason:
     text: str
 
 
-def stop_reason(card: TaskCard, trials: Sequence[Trial], limit: int | None, now: float) -> StopReason | None:
+def stop_reason(card: TaskCard, trials: Sequence[Trial], limit: int | None, busy: float) -> StopReason | None:
     """The first rule that ends the study, or None.
 
     Args:
         trials: those on record, running ones included.
         limit: number of trials of the whole study (`--trials`); None leaves it to the card.
-        now: Unix seconds; a running trial counts until then.
+        busy: seconds during which a trial ran, earlier attempts at the same included (`busy_seconds`).
     """
     most, hours = most_trials(card, limit), _most_hours(card)
     if most is not None and len(trials) >= most:
@@ -37,7 +37,7 @@ def stop_reason(card: TaskCard, trials: Sequence[Trial], limit: int | None, now:
                 value = t.outcome.metrics[card.primary.name]
                 if loss(value) <= loss(target):
                     return StopReason("target", f"trial {t.number} reached the target: {card.primary.name} = {value:g}")
-    if hours is not None and busy_seconds(trials, now) >= 3600 * hours:
+    if hours is not None and busy >= 3600 * hours:
         return StopReason("hours", f"trials have run for the {hours:g} hours of the budget")
     return None
 
@@ -66,9 +66,14 @@ def _most_hours(card: TaskCard) -> float | None:
     return min((h for h in (card.budget.hours, card.stop.hours) if h is not None), default=None)
 
 
-def busy_seconds(trials: Sequence[Trial], now: float) -> float:
-    """Seconds during which at least one trial was running, over all runs of the study."""
-    spans = sorted((t.started, t.finished if t.finished is not None else now) for t in trials)
+def busy_seconds(attempts: Sequence[Trial], now: float) -> float:
+    """Seconds during which at least one trial was running, over all runs of the study.
+
+    Args:
+        attempts: every one at each trial, where what an interrupted run took counts too.
+        now: Unix seconds; what runs counts until then.
+    """
+    spans = sorted((t.started, t.finished if t.finished is not None else now) for t in attempts)
     total, reached = 0.0, float("-inf")
     for start, end in spans:
         total += max(0.0, end - max(start, reached))

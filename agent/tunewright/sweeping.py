@@ -2,7 +2,7 @@
 
 from tunewright.attempts import Attempts
 from tunewright.card import TaskCard
-from tunewright.lease import Lease
+from tunewright.lease import SECONDS, Lease
 from tunewright.rows import LEASE, LOST, OUTCOME, START, WITHDRAWN, in_optuna, to_trial
 from tunewright.table import Table
 from tunewright.waiting import ATTEMPTS
@@ -23,7 +23,9 @@ def settle(table: Table, card: TaskCard) -> None:
 
 
 def close_lost(table: Table, attempts: Attempts, now: float) -> list[int]:
-    """The rows, by record id, of running trials whose worker is gone; each is closed as `lost` at `now`.
+    """The rows, by record id, of running trials whose worker is gone; each is closed as `lost`.
+
+    Its time ends when its lease was last renewed, within a minute of its end where a loop ran it, and by `now`.
 
     Call it after `settle`: a row that has an outcome is passed over.
     """
@@ -43,6 +45,8 @@ def close_lost(table: Table, attempts: Attempts, now: float) -> list[int]:
             continue
         more = f"it is queued as attempt {mine.attempt + 1}" if mine.attempt < ATTEMPTS else "it is not queued again"
         detail = f"{lease.holder()} ended without an outcome; attempt {mine.attempt} of {ATTEMPTS}, {more}"
-        if table.close(row.number, {LOST: {"finished": now, "detail": detail}}):
+        # what was off over a weekend ran nothing: its last sign of life, not the moment in which somebody looks
+        seen = max(mine.started, min(now, lease.until - SECONDS))
+        if table.close(row.number, {LOST: {"finished": seen, "detail": detail}}):
             closed.append(row.number)
     return closed
