@@ -31,8 +31,8 @@ def _nothing_stays() -> Iterator[None]:
 class Numbers(Epochs):
     """Learns the mean of 0 to 9 as one weight, by squared error; keeps what it was shown."""
 
-    def __init__(self, given: Any) -> None:
-        super().__init__(given, 10, "numbers")
+    def __init__(self, given: Any, examples: int = 10) -> None:
+        super().__init__(given, examples, "numbers")
         self.model: torch.nn.Module = torch.nn.Linear(1, 1)
         torch.nn.init.zeros_(self.model.weight)
         torch.nn.init.zeros_(self.model.bias)
@@ -71,6 +71,11 @@ def run(*argv: str) -> tuple[Run, Numbers]:
     given = options(*argv)
     task = Numbers(given)
     return Run(given, lambda device: task), task
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [("0.07", 7), ("1.1", 110), ("0.071", 8), ("1e-9", 1)])
+def test_a_part_of_an_epoch_is_rounded_up_to_whole_steps_and_not_beyond(epochs: str, steps: int) -> None:
+    assert Numbers(options(f"--epochs={epochs}", "--batch-size=1"), 100).steps == steps
 
 
 def test_each_epoch_shows_every_example_once_in_its_own_order() -> None:

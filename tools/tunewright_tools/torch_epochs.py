@@ -32,7 +32,9 @@ class Epochs(Task):
         self.epoch_steps = examples // given.batch_size
         if not self.epoch_steps:
             raise ConflictError(f"--batch-size {given.batch_size} is above the {examples} training examples")
-        self.steps = None if given.epochs is None else math.ceil(given.epochs * self.epoch_steps)
+        self.steps = None
+        if given.epochs is not None:  # 1.1 epochs of 10 steps are 11.000000000000002
+            self.steps = math.ceil(given.epochs * self.epoch_steps * (1 - 1e-12))
         self._order: tuple[int, Any] = (-1, None)
 
     def check_norm(self) -> None:
