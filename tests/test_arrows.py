@@ -12,7 +12,7 @@ import tunewright_tools
 LEVELS: dict[str, int] = {}
 for level, names in enumerate(
     [
-        "errors redact seeds hypervolume",
+        "errors redact seeds hypervolume clean",
         "relations",
         "parameter",
         "numeric",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from quick import card_file
+from quick import PROGRAM, card_file
 
 
 def tunewright(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -154,6 +154,16 @@ def test_a_metric_that_never_appears_shows_the_runs_last_lines(tmp_path: Path) -
     assert result.returncode == 5
     assert "accuracy" in result.stderr
     assert "loss: " in result.stderr  # what the run did print
+
+
+def test_what_a_run_said_cannot_turn_the_writing_of_an_error(tmp_path: Path) -> None:
+    path = card_file(tmp_path)
+    trojan = tmp_path / "trojan.py"
+    trojan.write_text("print('l\u202eoss: 1')\n", encoding="utf-8")
+    path.write_text(path.read_text().replace(str(PROGRAM), str(trojan)))
+    result = tunewright(tmp_path, "run", "tune.yaml", "--model", "none")
+    assert result.returncode == 5
+    assert "l<U+202E>oss: 1" in result.stderr
 
 
 def test_a_study_of_another_space_is_refused_and_nothing_is_lost(finished: Path, tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from quick import card_file
 
-from tunewright.events import Progress, Silenced, Started, Stopped
+from tunewright.events import Finished, Progress, Silenced, Started, Stopped
 from tunewright.live import JsonLines, LiveTable, PlainLines
 from tunewright_tools.base import Point
 
@@ -83,6 +84,21 @@ def test_a_live_table_shows_values_as_they_are(capsys) -> None:
 
     LiveTable(card(), 2, [], lambda: "").show([Started(done(0, {"act": "[relu]", "b": ":key:", "c": "[/]"}, 1.0))])
     assert "act=[relu] b=:key: c=[/]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", [PlainLines, LiveTable])
+def test_what_turns_the_writing_or_moves_the_cursor_is_shown_and_not_obeyed(
+    kind: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from toy import card, done, failed
+
+    broken = failed(1, {"act": "x"}, status="crashed", detail="the run said \u202edone\u202c")
+    events = [Started(done(0, {"act": "a\u202eb\x1b[2J"}, 1.0)), Finished(broken, False), Stopped("n\u2066o", "trials")]
+    (kind(card(), 2, [], lambda: "") if kind is LiveTable else kind(card(), 2)).show(events)
+    shown = capsys.readouterr().out
+    assert "act=a<U+202E>b^[[2J" in shown
+    assert "stopped: n<U+2066>o" in shown
+    assert "\u202e" not in shown
 
 
 def test_json_lines_are_json(capsys) -> None:

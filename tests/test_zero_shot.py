@@ -142,7 +142,7 @@ def test_costs_add_up_and_a_free_model_costs_nothing() -> None:
 
 def test_the_words_of_a_model_cannot_move_the_cursor() -> None:
     reply = {"proposals": [{"config": GOOD[0], "rationale": "one\ntwo \x1b[31mred"}]}
-    assert warmstart(card(), n=1, model=Scripted([reply])).items[0].rationale == "one two [31mred"
+    assert warmstart(card(), n=1, model=Scripted([reply])).items[0].rationale == "one two ^[[31mred"
     points = warmstart(card(), n=1, model=Scripted([replies({**GOOD[0], "\x1b[2J\n\x9b": 1})]))
     assert "not in the space" in points.remarks()[0]
     assert points.remarks()[0].isprintable()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tunewright.clean import clean
 from tunewright.commands.best import best
 from tunewright.commands.chat import chat
 from tunewright.commands.export import export
@@ -46,7 +47,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except TunerError as e:
-        typer.echo(f"error: {e.message}\n  -> {e.hint}", err=True)
+        typer.echo(clean(f"error: {e.message}\n  -> {e.hint}"), err=True)
         sys.exit(e.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED_EXIT_CODE

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tunewright.attempts import best as best_of
 from tunewright.card import TaskCard
+from tunewright.clean import clean
 from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped
 from tunewright.report import json_text, number
 from tunewright.trial import Trial
@@ -43,7 +44,7 @@ class PlainLines:
         for event in events:
             line = self._line(event)
             if line:
-                sys.stdout.write(line + "\n")
+                sys.stdout.write(clean(line) + "\n")
                 sys.stdout.flush()
 
     def _line(self, event: Event) -> str | None:
@@ -137,7 +138,7 @@ class LiveTable:
             table.add_column(column, no_wrap=column != "configuration", overflow="fold")
         for t in list(self.trials.values())[-ROWS:]:
             table.add_row(*self._row(t), style="bold green" if self.best and t.number == self.best.number else "")
-        return Group(table, *self._bar(), *(Text(note) for note in self.notes[-3:]))
+        return Group(table, *self._bar(), *(Text(clean(note)) for note in self.notes[-3:]))
 
     def _row(self, t: Trial) -> Iterator[str]:
         seconds = time.time() - t.started

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
+from tunewright.clean import clean
 from tunewright.confirmation import Confirmation, confirmation
 from tunewright.earlier import recorded
 from tunewright.ledger import Totals
@@ -124,7 +125,7 @@ def earlier_lines(rep: Report) -> list[str]:
     """Of each earlier study: how many of its trials were used, and how much the surrogate leans on them."""
     lines = []
     for one in rep.earlier:
-        text = f"Earlier trials of {one.name}: {one.taken} of {one.given} used, "
+        text = f"Earlier trials of {clean(one.name)}: {one.taken} of {one.given} used, "
         weight = "not weighed yet" if one.weight is None else f"weight {one.weight:.2f} in the surrogate's last choice"
         lines.append(f"{text}{weight}.")
     return lines
@@ -243,7 +244,7 @@ def number(value: object) -> str:
     """A value as a table shows it."""
     if isinstance(value, float):
         return f"{value:.4g}"
-    return "" if value is None else str(value)
+    return "" if value is None else clean(str(value))
 
 
 def best_table(rep: Report) -> "RenderableType":

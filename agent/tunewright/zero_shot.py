@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.brief import brief
 from tunewright.card import TaskCard
+from tunewright.clean import clean
 from tunewright.dataset import Dataset
 from tunewright.derived import formula
 from tunewright.errors import SpaceError, TunerError
@@ -256,8 +257,8 @@ def _judged(space: Space, proposals: Sequence[Proposal], n: int) -> tuple[list[P
 
 
 def _one_line(text: str) -> str:
-    """A model's words without line breaks and control characters: they are printed to terminals."""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+    """A model's words on one line, as a terminal may show them."""
+    return clean(" ".join(text.split()))
 
 
 # -- filling up --------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tunewright.card import TaskCard
-from tunewright.chat.clean import clean
+from tunewright.clean import clean
 from tunewright.events import Finished, Progress, Silenced, Started, Stopped
 from tunewright.live import outcome
 from tunewright.report import number

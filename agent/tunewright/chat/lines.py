@@ -92,7 +92,7 @@ class Lines:
 
     def piece(self, text: str) -> None:
         """A piece of a reply, at once."""
-        from tunewright.chat.clean import clean
+        from tunewright.clean import clean
 
         with self._writing:
             if self._partial or text.strip():  # models send a blank before a call

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from tunewright.chat.clean import clean
+from tunewright.clean import clean
 from tunewright.report import number
 from tunewright.verbs.base import Answer
 

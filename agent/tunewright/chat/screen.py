@@ -155,7 +155,7 @@ class Screen:
     def ask(self, request: "ApprovalRequest") -> bool:
         """What the person says to a request; called in the thread of the turn, which waits."""
         from tunewright.chat.asking import Question
-        from tunewright.chat.clean import clean
+        from tunewright.clean import clean
 
         self.end_of_reply()
         question = Question(f"{clean(request.text())}\nDo it? [y/N] ")
@@ -218,7 +218,7 @@ class Screen:
 
     def piece(self, text: str) -> None:
         """A piece of a reply: whole lines go above the prompt, the rest stands right over it until it is whole."""
-        from tunewright.chat.clean import clean
+        from tunewright.clean import clean
 
         with self._writing:
             whole, newline, rest = (self._partial + clean(text)).rpartition("\n")

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tunewright.clean import clean
 from tunewright.commands.common import STORAGE, JsonOption, StorageOption, StudyArgument
 from tunewright.errors import CardError
 
@@ -47,7 +48,7 @@ def best(
         typer.echo(json_text(record, indent=2))
     else:
         for name, value in {**found.config, **found.outcome.metrics}.items():
-            typer.echo(f"{name}: {value}")
+            typer.echo(clean(f"{name}: {value}"))
         if (several := front(opened)) is not None:
             for t in several.trials:
                 values = " ".join(f"{name}={value:g}" for name, value in t.outcome.metrics.items()) if t.outcome else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tunewright.clean import clean
 from tunewright.commands.common import (
     STORAGE,
     BaseUrlOption,
@@ -93,7 +94,7 @@ def run(
             earlier=earlier or (),
             textbook=textbook,
         )
-        typer.echo(json.dumps(shown.to_json(), indent=2) if as_json else shown.text())
+        typer.echo(json.dumps(shown.to_json(), indent=2) if as_json else clean(shown.text()))
         return
     from tunewright.loop import Tuner
 
