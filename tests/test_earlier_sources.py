@@ -15,6 +15,7 @@ from tunewright.earlier import Earlier, Row, fitting
 from tunewright.earlier_sources import read, read_all
 from tunewright.errors import CardError, StudyError
 from tunewright.export.study import study_to
+from tunewright.space import Choice, Space
 from tunewright.study import Study
 from tunewright_tools.base import Outcome
 
@@ -101,6 +102,27 @@ def test_the_table_that_export_writes_of_a_study(tmp_path: Path) -> None:
         (config(width=128), {}, "oom"),
     ]
     assert one.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("lr;optimizer;width;loss\n0.001;adamw;64;0.5\n0,01;adamw;64;0.4\n", r"row 3 has '0,01' as lr"),
+        ("lr;optimizer;width;loss\n0.001;adamw;64;1,5e-3\n", r"row 2 has '1,5e-3' as loss"),
+        ('lr,optimizer,width,loss\n0.001,adamw,"1.024,5",0.5\n', r"row 2 has '1.024,5' as width"),
+        ("lr,optimizer,width,loss\n0,001,adamw,64,0,5\n", "row 2 has 6 cells, the header 4"),
+    ],
+)
+def test_a_decimal_comma_is_refused_with_its_cell_and_the_remedy(tmp_path: Path, rows: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said) as e:
+        read(csv(tmp_path, rows), card())
+    assert "with a decimal point" in e.value.hint
+
+
+def test_a_comma_in_a_choice_is_part_of_it(tmp_path: Path) -> None:
+    task = card(space=Space(Choice("layers", ["64,64", "128"])))
+    one = read(csv(tmp_path, "layers;loss\n64,64;0.5\n"), task)
+    assert one.trials[0].config == {"layers": "64,64"}
 
 
 def test_semicolons_a_byte_order_mark_and_another_name_of_the_metric(tmp_path: Path) -> None:

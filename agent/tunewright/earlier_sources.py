@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
 from tunewright.card_earlier import EarlierCard
-from tunewright.card_parts import build
+from tunewright.card_parts import build, shown
 from tunewright.earlier import FAILED, Earlier, Row, fitting, parsed
 from tunewright.errors import CardError, StudyError, did_you_mean
+from tunewright.parameters import Choice
 from tunewright.rows import to_trial
 from tunewright.storage import Address, in_words
 from tunewright.study import Study
@@ -30,6 +32,7 @@ _SILENT = ("pruned", "running", "waiting", "cancelled", "lost")
 _SQLITE = b"SQLite format 3\0"
 _OF_A_TABLE = ("number", "value", "datetime_start", "datetime_complete", "duration", "state", "source", "seconds")
 """Columns of Optuna's own table of a study, and of `export --to csv`, that are no parameters."""
+_DECIMAL_COMMA = re.compile(r"[-+]?[\d.]*,\d[\d.,]*(?:e[-+]?\d+)?", re.I)
 
 
 def read_all(sources: Iterable["Source"], card: TaskCard, known: Iterable[str] = ()) -> list[Earlier]:
@@ -124,6 +127,15 @@ def _from_csv(source: EarlierCard, card: TaskCard) -> Earlier:
     known = {*column.values(), status, *(_OF_A_TABLE if any(h.startswith("params_") for h in header) else ())}
     unknown = [name for name in header if name not in known]
     notes = [f"columns that are not on the card were ignored: {_listed(unknown)}"] if unknown else []
+    for i, cell in enumerate(cells, start=2):
+        for name, there in column.items():
+            if _DECIMAL_COMMA.fullmatch(cell[there]) and not (
+                name in card.space and isinstance(card.space[name], Choice)
+            ):
+                raise StudyError(
+                    f"{path}: row {i} has {shown(cell[there])} as {there}, a number with a comma",
+                    "write its numbers with a decimal point and nothing between the thousands, such as 1234.5",
+                )
     rows = [_csv_row(card, column, status, cell) for cell in cells]
     return fitting(source.name, card, rows, assume=source.assume, notes=notes)
 
@@ -156,7 +168,8 @@ def _table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     for i, line in enumerate(lines, start=2):
         if len(line) != len(header):
             raise StudyError(
-                f"{path}: row {i} has {len(line)} cells, the header {len(header)}", "mend the row, or quote its texts"
+                f"{path}: row {i} has {len(line)} cells, the header {len(header)}",
+                "mend the row, quote its texts, or write its numbers with a decimal point where they have a comma",
             )
     return header, [dict(zip(header, line, strict=True)) for line in lines]
 
