@@ -1,5 +1,6 @@
 """The grammar of relations: what it says, what it refuses, and that nothing hostile runs or takes long."""
 
+import pickle
 import time
 
 import pytest
@@ -39,6 +40,12 @@ from tunewright.relations import Relation
 )
 def test_what_relations_say(text: str, values: dict[str, object], holds: bool) -> None:
     assert Relation(text).holds(values) is holds
+
+
+def test_a_relation_travels_to_other_processes() -> None:
+    there = pickle.loads(pickle.dumps(Relation("width % heads == 0")))
+    assert there == Relation("width % heads == 0")
+    assert not there.holds({"width": 96, "heads": 5})
 
 
 def test_names_are_listed_once_and_sorted() -> None:

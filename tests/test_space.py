@@ -311,6 +311,17 @@ def test_sample_fulfils_relations_and_repeats_with_its_seed() -> None:
     assert {c["heads"] for c in drawn} >= {4, 8, 16}
 
 
+def test_of_points_that_the_relations_drop_only_what_these_name_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    places = Choice.from_unit
+    monkeypatch.setattr(Choice, "from_unit", lambda p, u: made.append(len(u)) or places(p, u))  # type: ignore[func-returns-value]
+    space = Space(Float("a", 0, 1), Choice("o", ["x", "y"]), Float("b", 0, 1), relations=["a + b < 0.1"])
+    drawn = space.sample(20, seed=0, fewest=0)
+    assert len(drawn) == 20
+    assert sum(made) < 100
+    assert all(list(c) == ["a", "o", "b"] and c["a"] + c["b"] < 0.1 for c in drawn)
+
+
 @pytest.mark.parametrize("n", [1, 2, 5, 64])
 def test_sample_gives_as_many_as_asked(n: int) -> None:
     assert len(NESTED.sample(n, seed=0)) == n

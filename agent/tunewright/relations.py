@@ -28,6 +28,9 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.GtE: operator.ge,
 }
 
+_Term = Callable[[Mapping[str, Any]], Any]
+"""A part of a statement: its value with these values of the names."""
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -39,7 +42,7 @@ class Relation:
 
     text: str
     names: tuple[str, ...] = field(init=False, compare=False)
-    _tree: ast.expr = field(init=False, compare=False, repr=False)
+    _value: _Term = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         tree = _parse(self.text)
@@ -47,18 +50,22 @@ class Relation:
         names = sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
         if not names:
             raise SpaceError(f"relation {self.text!r} names no parameter", "write one such as 'width % heads == 0'")
-        object.__setattr__(self, "_tree", tree)
+        object.__setattr__(self, "_value", _term(tree))
         object.__setattr__(self, "names", tuple(names))
+
+    def __reduce__(self) -> tuple[type["Relation"], tuple[str]]:
+        return Relation, (self.text,)  # functions cannot be pickled
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether the statement is true; a statement over an absent (inactive) name holds.
 
         A division by zero, or a comparison of text with a number, breaks it.
         """
-        if any(name not in values for name in self.names):
-            return True
+        for name in self.names:
+            if name not in values:
+                return True
         try:
-            return bool(_value(self._tree, values))
+            return bool(self._value(values))
         except (ZeroDivisionError, TypeError, OverflowError):
             return False
 
@@ -111,25 +118,44 @@ def _check_term(node: ast.expr, text: str) -> None:
             raise SpaceError(f"{_source(node, text)!r} in relation {text!r} is not allowed", f"it may hold {_ACCEPTED}")
 
 
-def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+def _term(node: ast.expr) -> _Term:
+    """The tree as a function of the values: hundreds of thousands of configurations may be asked about."""
     match node:
         case ast.Name(id=name):
-            return values[name]
+            return operator.itemgetter(name)
         case ast.Constant(value=value):
-            return value
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand, values)
-        case ast.UnaryOp(operand=operand):
-            return not _value(operand, values)
+            return lambda values: value
+        case ast.UnaryOp(op=op, operand=operand):
+            inner, sign = _term(operand), operator.neg if isinstance(op, ast.USub) else operator.not_
+            return lambda values: sign(inner(values))
         case ast.BinOp(left=left, op=op, right=right):
-            a, b = _value(left, values), _value(right, values)
-            if isinstance(a, str) or isinstance(b, str):
-                raise TypeError("text has no arithmetic")  # "a" * 10**9 and "%s" % x are not for a card
-            return _BINARY[type(op)](a, b)
-        case ast.BoolOp(op=op, values=parts):
-            return (all if isinstance(op, ast.And) else any)(_value(part, values) for part in parts)
+            return _arithmetic(_BINARY[type(op)], _term(left), _term(right))
+        case ast.BoolOp(op=op, values=nodes):
+            joined, parts = all if isinstance(op, ast.And) else any, [_term(part) for part in nodes]
+            return lambda values: joined(part(values) for part in parts)
         case ast.Compare(left=left, ops=ops, comparators=comparators):
-            sides = [_value(side, values) for side in (left, *comparators)]
-            return all(_COMPARE[type(op)](a, b) for op, a, b in zip(ops, sides, sides[1:], strict=False))
+            return _comparison([_COMPARE[type(op)] for op in ops], [_term(side) for side in (left, *comparators)])
         case _:
             raise AssertionError("checked when the relation was made")
+
+
+def _arithmetic(made: Callable[[Any, Any], Any], left: _Term, right: _Term) -> _Term:
+    def term(values: Mapping[str, Any]) -> Any:
+        a, b = left(values), right(values)
+        if isinstance(a, str) or isinstance(b, str):
+            raise TypeError("text has no arithmetic")  # "a" * 10**9 and "%s" % x are not for a card
+        return made(a, b)
+
+    return term
+
+
+def _comparison(signs: list[Callable[[Any, Any], bool]], terms: list[_Term]) -> _Term:
+    if len(signs) == 1:
+        sign, left, right = signs[0], *terms
+        return lambda values: sign(left(values), right(values))
+
+    def term(values: Mapping[str, Any]) -> bool:
+        sides = [one(values) for one in terms]
+        return all(sign(a, b) for sign, a, b in zip(signs, sides, sides[1:], strict=False))
+
+    return term

@@ -241,13 +241,17 @@ class Space:
         """Configurations at positions in the unit cube, shape (n, d), held values kept. Relations are not looked at."""
         import numpy as np
 
-        u = np.asarray(units, dtype=float)
-        columns = [
-            self.held[p.name].nearest(u[:, j]) if p.name in self.held else p.from_unit(u[:, j])
-            for j, p in enumerate(self.parameters)
-        ]
-        full = [dict(zip(self.names, row, strict=True)) for row in zip(*columns, strict=True)]
+        full = self._rows(np.asarray(units, dtype=float), self.names)
         return [self._only_active(config) for config in full] if self.conditional else full
+
+    def _rows(self, units: "NDArray[np.float64]", names: Sequence[str]) -> list[Config]:
+        """The values of these parameters, those that are not active too."""
+        columns = [
+            self.held[p.name].nearest(units[:, j]) if p.name in self.held else p.from_unit(units[:, j])
+            for j, p in enumerate(self.parameters)
+            if p.name in names
+        ]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def activity(self, configs: Sequence[Mapping[str, Any]]) -> "NDArray[np.bool_]":
         """Which parameters are active, shape (n, d)."""
@@ -279,7 +283,7 @@ class Space:
         size = max(8, 1 << (2 * n - 1).bit_length())
         for batch in range(1, _BATCHES + 1):
             drawn = engine.random(size)
-            found += [c for c in self.from_unit(drawn if self.relations else drawn[:n]) if self.fulfils(c)]
+            found += self._fulfilling(drawn) if self.relations else self.from_unit(drawn[:n])
             if len(found) >= n or not self.relations:
                 return found[:n]
             size = min(size * 2, 8192)
@@ -290,6 +294,13 @@ class Space:
             f"only {len(found)} of the configurations drawn fulfil {', '.join(r.text for r in self.relations)}",
             "loosen the relations, or declare the parameters so that most values fulfil them",
         )
+
+    def _fulfilling(self, units: "NDArray[np.float64]") -> list[Config]:
+        """Those of the configurations at these positions that fulfil the relations."""
+        if not self.conditional:  # most may be lost: of those only what the relations name is made
+            named = [name for name in self.names if any(name in r.names for r in self.relations)]
+            units = units[[self.fulfils(row) for row in self._rows(units, named)]]
+        return [c for c in self.from_unit(units) if self.fulfils(c)]
 
     # -- JSON ----------------------------------------------------------------------------------------------------
 
