@@ -78,6 +78,8 @@ IMPOSSIBLE = [
     (Choice, (["a"],), {}, "two or more"),
     (Choice, (["a", "a"],), {}, "two or more"),
     (Choice, ([1, 1.0],), {}, "two or more"),
+    (Choice, ([True, 2, 1],), {}, "hold True and 1, which are equal in Python"),
+    (Choice, (["a", 0.0, False],), {}, "hold False and 0, which are equal in Python"),
     (Choice, ([None, 1],), {}, "not a plain value"),
     (Choice, ([math.nan, 1],), {}, "not a plain value"),
     (Choice, ([[1], [2]],), {}, "not a plain value"),
@@ -115,8 +117,8 @@ def test_values_that_a_choice_refuses(value: Any) -> None:
 
 
 def test_true_is_not_one_in_a_choice() -> None:
-    mixed = Choice("x", [True, 1, "1"])
-    assert [mixed.index(v) for v in (True, 1, 1.0, "1", False)] == [0, 1, 1, 2, None]
+    mixed = Choice("x", [True, 2, "1"])
+    assert [mixed.index(v) for v in (True, 2, 2.0, "1", 1, False)] == [0, 1, 1, 2, None, None]
     assert mixed.round(True) is True
 
 

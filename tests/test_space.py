@@ -235,7 +235,7 @@ def spaces(draw: st.DrawFn) -> Space:
             "int": Int(f"p{i}", -2, 2, when=when),
             "log_int": Int(f"p{i}", 1, 1000, log=True, default=10, when=when),
             "two": Int(f"p{i}", 1, 64, rounding="power_of_two", when=when),
-            "choice": Choice(f"p{i}", ["a", 1, True], when=when),
+            "choice": Choice(f"p{i}", ["a", 2, True], when=when),
             "ordered": Choice(f"p{i}", [1, 2, 4], ordered=True, when=when),
         }
         parameters.append(made[kind])

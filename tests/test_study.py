@@ -131,7 +131,7 @@ def test_conditions_choices_and_steps_go_through_optuna(url):
     space = Space(
         Choice("optimizer", ["adamw", "sgd"]),
         Choice("nesterov", [True, False], when={"optimizer": "sgd"}),
-        Choice("flag", [True, 1, 2.5]),
+        Choice("flag", [True, 2, 2.5]),
         Float("momentum", 0.5, 0.99, logit=True, when={"optimizer": "sgd"}),
         Float("drop", 0.0, 0.35, step=0.1),
         Int("batch", 12, 300, rounding="power_of_two", log=True),

@@ -52,6 +52,13 @@ class Choice(Parameter):
         identities = [_identity(choice) for choice in self.choices]
         if len(set(identities)) < len(identities) or len(identities) < 2:
             raise SpaceError(f"choices {list(self.choices)!r} of {self.name!r}", "give two or more distinct values")
+        if len(set(self.choices)) < len(self.choices):  # Optuna's columns and searches, among others, would mix them up
+            doubled = next(c for c in self.choices if isinstance(c, bool) and self.choices.count(c) > 1)
+            raise SpaceError(
+                f"choices {list(self.choices)!r} of {self.name!r} hold {doubled} and {int(doubled)}, "
+                "which are equal in Python",
+                f"leave one out, or write both as text: {str(doubled)!r} and {str(int(doubled))!r}",
+            )
 
     def accepts(self) -> str:
         return "one of " + ", ".join(repr(choice) for choice in self.choices)
