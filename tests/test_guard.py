@@ -62,6 +62,14 @@ def test_unknown_and_inactive_names_are_dropped_and_recorded() -> None:
     assert verdict.accepted
     assert set(verdict.ignored) == {"momentum", "shell"}
     assert proposal.config == config()
+    own = config(lr=1e-2)
+    for g, lr in (
+        (guard(judge=Judge(10, {}, {}), own=own), 1e-3),
+        (guard(judge=Judge(10, {1e-3: 0.1}, {}), own=own), 1e-3),
+        (guard(taken=[config()]), 1e-3),
+        (guard(), 5.0),
+    ):
+        assert judged(g, lr=lr, shell="rm -rf /")[1].ignored == ("shell",)
 
 
 def test_values_move_onto_the_declared_grid_before_repeats_are_looked_for() -> None:
@@ -83,18 +91,22 @@ def test_an_unlikely_success_is_refused_with_its_numbers() -> None:
     assert verdict.numbers["p_success_own"] == 0.9
 
 
-def test_where_everything_is_risky_the_better_half_may_run() -> None:
-    judge = Judge(10, {1e-3: 0.2, 1e-2: 0.3}, {})
+@pytest.mark.parametrize("own", [0.3, 0.4])
+def test_where_everything_is_risky_the_better_half_may_run(own: float) -> None:
+    judge = Judge(10, {1e-3: 0.2, 1e-2: own}, {})
     assert judged(guard(judge=judge, own=config(lr=1e-2)))[1].accepted
 
 
-@pytest.mark.parametrize(("n", "accepted"), [(3, True), (4, True), (9, True), (16, False), (100, False)])
-def test_the_margin_shrinks_with_evidence(n: int, accepted: bool) -> None:
-    judge = Judge(n, {}, {1e-3: -0.9, 1e-2: 0.0})
+@pytest.mark.parametrize(
+    ("n", "less", "accepted"),
+    [(3, 9.0, True), (4, 9.0, False), (4, 1.5, True), (9, 1.0, True), (9, 1.1, False), (16, 0.9, False)],
+)
+def test_the_margin_shrinks_with_evidence_from_four_values_on(n: int, less: float, accepted: bool) -> None:
+    judge = Judge(n, {}, {1e-3: -less, 1e-2: 0.0})
     _, verdict = judged(guard(judge=judge, own=config(lr=1e-2)))
     assert verdict.accepted is accepted
     if not accepted:
-        assert verdict.reason.startswith("not promising: 0.90 standard deviations")
+        assert verdict.reason.startswith(f"not promising: {less:.2f} standard deviations")
 
 
 def test_without_a_surrogate_only_validity_and_repeats_count() -> None:

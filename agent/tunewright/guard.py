@@ -89,7 +89,7 @@ class Guard:
         *chances, p_own = self.surrogate.p_success([*configs, self.own]).tolist()
         *optimism, u_own = self.surrogate.upper_confidence([*configs, self.own], KAPPA).tolist()
         n = self.surrogate.n_done
-        margin = PSI / math.sqrt(max(n, 1))
+        margin = PSI / math.sqrt(n)
         for p, u in zip(chances, optimism, strict=True):
             numbers = {"p_success": p, "p_success_own": p_own, "optimism": u, "optimism_own": u_own, "margin": margin}
             if p < SUCCESS * p_own:
