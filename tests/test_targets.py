@@ -41,6 +41,16 @@ def test_a_bad_tail_does_not_squeeze_the_good_half() -> None:
     assert b[-1] < 4
 
 
+@pytest.mark.parametrize("shift", [0.0, 50.0, -50.0])
+def test_up_to_two_units_above_the_median_losses_keep_their_distances_and_none_goes_beyond_four(shift: float) -> None:
+    y = np.array([-2.0, -1.0, -1.0, 0.0, 1.0, 2.0, 4.0, 1e12, 1e15]) + shift
+    unit = np.sqrt(np.mean((y[:5] - y[4]) ** 2))  # the spread of the better half
+    z = scale(y).forward(y)
+    units = (z - z[4]) / (z[1] - z[0]) / unit
+    np.testing.assert_allclose(units[:7], (y[:7] - y[4]) / unit, atol=1e-6)
+    assert 2 < units[7] < units[8] <= 4 + 1e-6
+
+
 @pytest.mark.parametrize("value", [-3.0, 0.0, 5.0, 1e-12, -1e12])
 def test_constant_values_have_no_spread(value: float) -> None:
     s = scale(np.full(4, value))
@@ -50,10 +60,11 @@ def test_constant_values_have_no_spread(value: float) -> None:
 
 
 def test_most_values_tie_with_the_best() -> None:
-    y = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
+    y = np.array([0.0, 0.0, 0.0, 0.0, 1.0, 5.0])
     z = scale(y).forward(y)
     assert len(set(z[:4])) == 1
-    assert z[4] > z[0]
+    assert z[5] > z[4] > z[0]
+    np.testing.assert_allclose(scale(y + 50).forward(y + 50), z)
 
 
 @pytest.mark.parametrize("tie", [2.302585092994046, 1e10, -0.1])
@@ -88,5 +99,7 @@ def test_beyond_the_ends_the_map_goes_on() -> None:
     y = np.array([1.0, 2.0, 3.0, 10.0])
     s = scale(y)
     beyond = np.array([-5.0, 0.0, 1.0, 10.0, 50.0])
-    assert (np.diff(s.forward(beyond)) > 0).all()
+    z = s.forward(beyond)
+    assert (np.diff(z) > 0).all()
+    assert z[1] - z[0] == pytest.approx(5 * (s.forward(y)[1] - z[2]))
     np.testing.assert_allclose(s.back(s.forward(beyond)), beyond, atol=1e-12)
