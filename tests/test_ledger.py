@@ -75,6 +75,20 @@ def test_prior_derived_and_odd_numbers_come_back(study):
     assert study.ledger.calls() == [odd, wild]
 
 
+def test_a_call_is_read_once(study, url):
+    study.ledger.record(call("0002-propose-0"))
+    other = Study.load(url)
+    assert [c.id for c in other.ledger.calls()] == ["0002-propose-0"]
+    raw = sqlite3.connect(url.removeprefix("sqlite:///"))
+    raw.execute("update study_user_attributes set value_json = 'unreadable' where key like 'call/%'")
+    raw.commit()
+    raw.close()
+    study.ledger.record(call("0010-propose-0"))
+    study.ledger.record(call("0001-propose-0"))
+    assert [c.number for c in other.ledger.calls()] == [1, 2, 10]
+    other.close()
+
+
 def test_the_same_id_again_replaces_the_call(study):
     study.ledger.record(call())
     assert study.ledger.get("0001-propose-0").error == ""

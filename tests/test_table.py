@@ -90,3 +90,33 @@ def test_no_trial_starts_on_a_record_whose_file_is_gone(study, url):
     Path(url.removeprefix("sqlite:///")).unlink()
     with pytest.raises(StudyError, match="its file was removed or moved"):
         start(study, config(1), 1)
+
+
+def _spoil(url, key):
+    """Make one attribute of a study such that whoever reads it fails."""
+    raw = sqlite3.connect(url.removeprefix("sqlite:///"))
+    raw.execute("update study_user_attributes set value_json = 'unreadable' where key = ?", (key,))
+    raw.commit()
+    raw.close()
+
+
+def test_no_more_of_a_study_is_read_than_is_asked_for(study, url):
+    study.set("call/00001-propose-0", {"reply": "of megabytes, in a long study"})
+    study.set("call_", "% and _ are letters of a key like any other")
+    _spoil(url, "call/00001-propose-0")
+    start(study, config(0), 0)
+    study.set("x", 1)
+    other = Study.load(url)
+    assert (study.queue(), study.get("x"), study.get("call_")[:1], Study.names(url)) == ([], 1, "%", ["toy"])
+    Study.open(card(), url).close()
+    other.close()
+
+
+def test_attributes_that_are_known_are_not_read_again(study, url):
+    keys = {f"a/{i}" for i in range(600)}
+    for key in keys:
+        study.set(key, key)
+    assert set(study.attributes("a/")) == set(study.attributes("a/", ["a/none"])) == keys
+    _spoil(url, "a/1")
+    assert study.attributes("a/", keys - {"a/2"}) == {"a/2": "a/2"}
+    assert study.attributes("a/", keys) == {}

@@ -11,7 +11,7 @@ from tunewright.space import Space
 from tunewright.storage import Address, connect, speaking
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+    from optuna.storages import RDBStorage
 
 FORMAT = 1
 """Of what this version writes."""
@@ -21,19 +21,26 @@ FOUNDED = "tunewright"
 _MAKING_SECONDS = 2.0
 
 
-def ours(storage: "BaseStorage") -> dict[str, int]:
+def ours(rdb: "RDBStorage") -> dict[str, int]:
     """Optuna's id of each study that Tunewright made, by name, oldest first."""
-    studies = sorted(storage.get_all_studies(), key=lambda s: s._study_id)
-    return {s.study_name: s._study_id for s in studies if "card" in s.user_attrs}
+    import sqlalchemy
+
+    # Optuna's own list brings every attribute of every study along, with all that models have replied
+    query = sqlalchemy.text(
+        "SELECT study_name, study_id FROM studies JOIN study_user_attributes USING (study_id) "
+        "WHERE \"key\" = 'card' ORDER BY study_id"
+    )
+    with rdb.engine.connect() as connection:
+        return {row.study_name: row.study_id for row in connection.execute(query)}
 
 
-def found(storage: "BaseStorage", address: Address, name: str | None) -> tuple[str, int]:
+def found(rdb: "RDBStorage", address: Address, name: str | None) -> tuple[str, int]:
     """Name and Optuna's id of a study that is there; None for the only one.
 
     Raises:
         StudyError: it is not there, or there are several.
     """
-    known = ours(storage)
+    known = ours(rdb)
     if name is None and len(known) == 1:
         name = next(iter(known))
     if name is None:
@@ -49,7 +56,7 @@ def found(storage: "BaseStorage", address: Address, name: str | None) -> tuple[s
     return name, known[name]
 
 
-def found_or_made(storage: "BaseStorage", address: Address, card: TaskCard, seed: int) -> int:
+def found_or_made(rdb: "RDBStorage", address: Address, card: TaskCard, seed: int) -> int:
     """Optuna's id of the study named on the card; it is made, with that card and seed, where it is not there.
 
     Raises:
@@ -61,45 +68,45 @@ def found_or_made(storage: "BaseStorage", address: Address, card: TaskCard, seed
     directions = [StudyDirection[m.direction.upper()] for m in card.metrics]
     made = False
     try:
-        study_id = storage.get_study_id_from_name(card.name)
+        study_id = rdb.get_study_id_from_name(card.name)
     except KeyError:
         try:
-            study_id = storage.create_new_study(directions, card.name)
+            study_id = rdb.create_new_study(directions, card.name)
             made = True
         except DuplicatedStudyError:
-            study_id = storage.get_study_id_from_name(card.name)
+            study_id = rdb.get_study_id_from_name(card.name)
     deadline = time.monotonic() + (0 if made else _MAKING_SECONDS)
-    while "card" not in storage.get_study_user_attrs(study_id):
-        if storage.get_all_trials(study_id, deepcopy=False) or storage.get_study_directions(study_id) != directions:
+    while study_id not in ours(rdb).values():
+        if rdb.get_all_trials(study_id, deepcopy=False) or rdb.get_study_directions(study_id) != directions:
             raise StudyError(
                 f"{address.shown} has an Optuna study {card.name!r} that Tunewright did not make",
                 "give the card another `name`, or name another file",
             )
         if time.monotonic() >= deadline:  # made just now, or left empty by a process that died making it
-            _write_card(storage, study_id, card, seed)
+            _write_card(rdb, study_id, card, seed)
         else:  # another process is making it
             time.sleep(0.05)
     return study_id
 
 
-def _write_card(storage: "BaseStorage", study_id: int, card: TaskCard, seed: int) -> None:
+def _write_card(rdb: "RDBStorage", study_id: int, card: TaskCard, seed: int) -> None:
     space = card.space.to_json()
     # SQLite gives the number of a deleted study to the next one: the id tells which of the two this is, for good
-    founded = storage.get_study_user_attrs(study_id).get(FOUNDED, {"format": FORMAT, "id": uuid4().hex})
+    founded = rdb.get_study_user_attrs(study_id).get(FOUNDED, {"format": FORMAT, "id": uuid4().hex})
     attributes = {FOUNDED: founded, "seed": seed, "space/0": space, "space revision": 0}
     for key, value in attributes.items():
-        storage.set_study_user_attr(study_id, key, value)
-    storage.set_study_system_attr(study_id, "study:metric_names", [m.name for m in card.metrics])
-    storage.set_study_user_attr(study_id, "card", card.to_json())  # last: a study with a card is whole
+        rdb.set_study_user_attr(study_id, key, value)
+    rdb.set_study_system_attr(study_id, "study:metric_names", [m.name for m in card.metrics])
+    rdb.set_study_user_attr(study_id, "card", card.to_json())  # last: a study with a card is whole
 
 
 def names(storage: str) -> list[str]:
     """The names of the studies in the database at that address, oldest first."""
     address = Address.of(storage)
-    base, rdb = connect(address, create=False)
+    _, rdb = connect(address, create=False)
     try:
         with speaking(address, "be read"):
-            return list(ours(base))
+            return list(ours(rdb))
     finally:
         rdb.engine.dispose()
 
@@ -108,7 +115,7 @@ def card_on_record(attributes: Mapping[str, Any], name: str, shown: str) -> Task
     """The card among a study's attributes.
 
     Args:
-        attributes: all of the study.
+        attributes: of the study, `FOUNDED` and the card among them.
         name: the study's.
         shown: the address of its database, for people.
 
@@ -131,7 +138,7 @@ def card_on_record(attributes: Mapping[str, Any], name: str, shown: str) -> Task
 
 
 def spaces_on_record(attributes: Mapping[str, Any]) -> dict[int, Space]:
-    """Every space that a study has had, by the number of its revision, from all attributes of the study."""
+    """Every space that a study has had, by the number of its revision, from attributes of the study."""
     return {
         int(key.removeprefix("space/")): Space.from_json(value)
         for key, value in attributes.items()

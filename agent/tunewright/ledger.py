@@ -1,7 +1,7 @@
 """Every model call and what became of it; what each source of proposals contributed and cost."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol
 
@@ -9,6 +9,8 @@ from tunewright.card import TaskCard
 from tunewright.redact import redact_all
 from tunewright.trial import Proposal, Source, Trial, Verdict
 from tunewright.trial_json import proposal_from_json, proposal_to_json, to_plain
+
+_KEY = "call/"
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ class Store(Protocol):
     def swap(self, key: str, value: Any, *, before: Any = None) -> bool:
         """Whether the attribute was written, only where it holds `before`."""
 
-    def attributes(self, prefix: str) -> dict[str, Any]:
-        """All attributes whose key starts with the prefix."""
+    def attributes(self, prefix: str, known: Collection[str] = ()) -> dict[str, Any]:
+        """All attributes whose key starts with the prefix, but for those of known keys."""
 
     def trials(self) -> list[Trial]:
         """The latest attempt of each trial."""
@@ -118,7 +120,7 @@ class Ledger:
 
     def __init__(self, study: Store) -> None:
         self._study = study
-        self._read: dict[str, Call] = {}
+        self._read: dict[str, Call] = {}  # in order of their ids
 
     def record(self, call: Call) -> None:
         """Write a call down; the same id again replaces it.
@@ -126,7 +128,7 @@ class Ledger:
         Raises:
             StudyError: the record cannot be written, or the call holds something other than plain data.
         """
-        self._study.set(f"call/{call.id}", _data(call))
+        self._study.set(f"{_KEY}{call.id}", _data(call))
         self._read.pop(call.id, None)
 
     def record_first(self, call: Call) -> bool:
@@ -135,15 +137,16 @@ class Ledger:
         Raises:
             StudyError: as for `record`.
         """
-        return self._study.swap(f"call/{call.id}", _data(call))
+        return self._study.swap(f"{_KEY}{call.id}", _data(call))
 
     def calls(self) -> list[Call]:
         """All calls, by id, numbers in it counted as numbers."""
-        for key, data in self._study.attributes("call/").items():
-            id_ = key.removeprefix("call/")
-            if id_ not in self._read:
-                self._read[id_] = _call(data)
-        return [self._read[id_] for id_ in sorted(self._read, key=_natural)]
+        read = dict(self._read)  # of this look alone: the model is asked in a thread of its own
+        new = self._study.attributes(_KEY, {_KEY + id_ for id_ in read})
+        if new:
+            read |= {key.removeprefix(_KEY): _call(data) for key, data in new.items()}
+            self._read = read = {id_: read[id_] for id_ in sorted(read, key=_natural)}
+        return list(read.values())
 
     def get(self, id_: str) -> Call | None:
         """The call of that id; None when it was not made."""

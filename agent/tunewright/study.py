@@ -1,7 +1,7 @@
 """The record of a study: its card, every trial from the moment it starts, the queue. An Optuna study underneath."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
@@ -11,7 +11,7 @@ from tunewright.attempts import Attempts, best, front, latest
 from tunewright.card import TaskCard
 from tunewright.environment import environment as seen_environment
 from tunewright.errors import StudyError
-from tunewright.founding import card_on_record, found, found_or_made, names, spaces_on_record
+from tunewright.founding import FOUNDED, card_on_record, found, found_or_made, names, spaces_on_record
 from tunewright.ledger import Ledger
 from tunewright.redact import redact
 from tunewright.revision import check_card, same_region
@@ -42,7 +42,7 @@ class Study:
         self.name = name
         self._table = table
         self._clock: Callable[[], float] = time.time
-        attributes = table.attributes("")
+        attributes = table.attributes((FOUNDED, "card", "seed", "space"))
         self.card = card_on_record(attributes, name, table.shown)
         self.seed: int = attributes["seed"]
         self.space_revision: int = attributes["space revision"]
@@ -79,7 +79,7 @@ class Study:
         base, rdb = connect(address, create=True)
         try:
             with speaking(address, "be opened"), quiet():
-                study_id = found_or_made(base, address, card, 0 if seed is None else seed)
+                study_id = found_or_made(rdb, address, card, 0 if seed is None else seed)
                 study = cls(Table(address, base, rdb, study_id), card.name)
                 study._clock = clock
                 if seed is not None and seed != study.seed:
@@ -109,7 +109,7 @@ class Study:
         base, rdb = connect(address, create=False)
         try:
             with speaking(address, "be opened"):
-                name, study_id = found(base, address, name)
+                name, study_id = found(rdb, address, name)
                 return cls(Table(address, base, rdb, study_id), name)
         except BaseException:
             rdb.engine.dispose()
@@ -213,9 +213,9 @@ class Study:
         """One attribute of the study, or the default."""
         return self.attributes(key).get(key, default)
 
-    def attributes(self, prefix: str) -> dict[str, Any]:
-        """All attributes of the study whose key starts with the prefix."""
-        return self._table.attributes(prefix)
+    def attributes(self, prefix: str, known: Collection[str] = ()) -> dict[str, Any]:
+        """All attributes of the study whose key starts with the prefix, but for those of known keys."""
+        return self._table.attributes(prefix, known)
 
     # -- trials --------------------------------------------------------------------------------------------------
 

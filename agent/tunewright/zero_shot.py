@@ -1,6 +1,6 @@
 """Starting points for any optimizer: one request to a model, filled up from the textbook, checked, spread out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -211,8 +211,14 @@ class _Memory:
     def set(self, key: str, value: Any) -> None:
         self._attributes[key] = value
 
-    def attributes(self, prefix: str) -> dict[str, Any]:
-        return {key: value for key, value in self._attributes.items() if key.startswith(prefix)}
+    def swap(self, key: str, value: Any, *, before: Any = None) -> bool:
+        if self._attributes.get(key) != before:
+            return False
+        self.set(key, value)
+        return True
+
+    def attributes(self, prefix: str, known: Collection[str] = ()) -> dict[str, Any]:
+        return {key: value for key, value in self._attributes.items() if key.startswith(prefix) and key not in known}
 
     def trials(self) -> list[Trial]:
         return []

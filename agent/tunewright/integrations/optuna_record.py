@@ -60,15 +60,22 @@ class OptunaRecord:
         """Write one attribute of the study."""
         self._study.set_user_attr(self._prefix + key, to_plain(value))
 
+    def swap(self, key: str, value: Any, *, before: Any = None) -> bool:
+        """Whether the attribute was written, as it held `before`; a study of Optuna's can only be looked at first."""
+        if self.get(key) != before:
+            return False
+        self.set(key, value)
+        return True
+
     def get(self, key: str, default: Any = None) -> Any:
         """One of this space's attributes of the study, or the default."""
         return self.attributes(key).get(key, default)
 
-    def attributes(self, prefix: str) -> dict[str, Any]:
-        """Attributes of the study, this space's own, whose key starts with the prefix."""
-        start = self._prefix + prefix
+    def attributes(self, prefix: str, known: Collection[str] = ()) -> dict[str, Any]:
+        """Attributes of the study, this space's own, whose key starts with the prefix, but for those of known keys."""
         found = self._study._storage.get_study_user_attrs(self._study._study_id)
-        return {key[len(self._prefix) :]: from_plain(value) for key, value in found.items() if key.startswith(start)}
+        own = {key.removeprefix(self._prefix): value for key, value in found.items() if key.startswith(self._prefix)}
+        return {key: from_plain(own[key]) for key in own if key.startswith(prefix) and key not in known}
 
     def _complete(self, trial: Trial) -> bool:
         space = self._learned.space
