@@ -15,6 +15,7 @@ import psutil
 import pytest
 from nvml_driver import Card, Driver
 
+from tunewright.trial_json import clean_outcome
 from tunewright_tools import gpus, process, watch
 from tunewright_tools.base import Job, Limits, Outcome, Point, Tool, ToolSetupError
 from tunewright_tools.command import CommandTool
@@ -41,6 +42,22 @@ def go(folder: Path, *argv: str, on_point: Callable[[Point], bool] = lambda _: F
     assert outcome.telemetry is not None
     assert (outcome.detail == "") == (outcome.status == "done")
     return outcome
+
+
+KEY = "AIza0123456789abcdefghijklmnopqrstuvwxy"  # short of its length it looks like none
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("begins_at", [180, 280, 480, -10])
+def test_no_half_of_a_key_stands_in_the_detail(tmp_path: Path, stream: str, begins_at: int) -> None:
+    line = "ValueError: near".ljust(begins_at, ".") + f" {KEY}"
+    if begins_at < 0:  # of so much output that its end, which is looked at, begins within the key
+        line = KEY.ljust((64 << 10) - begins_at - 1, " ")
+    code = f"import sys; print({line!r}, file=sys.{stream}); sys.exit(1)"
+    made = CommandTool(["{python}", "-S", "-c", code], metrics=METRICS, grace_seconds=0.2)
+    detail = clean_outcome(made.run(job(tmp_path), lambda _: False)).detail
+    for part in (KEY[:12], KEY[12:24], KEY[-12:]):
+        assert part not in detail
 
 
 def pid_of(folder: Path, name: str) -> int:

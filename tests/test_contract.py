@@ -130,6 +130,16 @@ def test_any_cut_of_the_text_reads_the_same() -> None:
         assert [point.step for point in reader.values.curve()] == [1, 2]
 
 
+@pytest.mark.parametrize("more", ["", " " * contract.MAX_LINE])
+def test_what_is_noted_of_a_line_holds_no_half_of_a_key(more: str) -> None:
+    reader = Reader({"val_loss": "minimize"})
+    begin = "val_loss: none, ".ljust(185, ".") + " sk-proj-0123456789abcdefghij"
+    for chunk in (begin, more, " sk-proj-1" + more, "23\n"):
+        reader.feed(chunk, 0.0)
+    assert len(reader.notes) == 1
+    assert not any(part in reader.notes[0] for part in ("sk-", "123", "23"))
+
+
 def test_an_endless_line_takes_no_memory_and_the_next_one_counts() -> None:
     reader = Reader({"val_loss": "minimize"})
     for _ in range(5):

@@ -1,6 +1,6 @@
 import pytest
 
-from tunewright_tools.diagnosis import from_exit, from_text
+from tunewright_tools.diagnosis import from_exit, from_text, shortened
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,11 @@ def test_a_line_without_end_is_read_in_one_go(part: str) -> None:
     long = part * 500_000  # a pattern that tries anew from each place would take hours
     assert from_text(long) is None
     assert from_exit(1, f"{long}\nMemoryError", kernel_killed=False).status == "oom"
+
+
+def test_a_long_line_is_cut_between_words() -> None:
+    assert shortened("one two three", 13) == "one two three"
+    assert shortened("one two three", 12) == "one two [...]"
+    assert shortened("one two three", 7) == "one two [...]"
+    assert shortened("one two three", 6) == "one [...]"
+    assert shortened("onetwothree", 6) == "[...]"

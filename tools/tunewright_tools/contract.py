@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from .base import Point, ToolSetupError
+from .diagnosis import shortened
 
 Direction = Literal["minimize", "maximize"]
 RESERVED = ("step", "epoch", "status")
@@ -201,7 +202,7 @@ class Reader:
         *lines, rest = _ENDING.split(text)
         points = []
         for line in lines:
-            whole, self._rest = self._rest + line, ""
+            whole, self._rest = self._rest if self._overlong else self._rest + line, ""
             if self._overlong or len(whole) > MAX_LINE:
                 self._overlong = False
                 self._note("a line was longer than can be read", whole)
@@ -210,7 +211,7 @@ class Reader:
         if not self._overlong:
             self._rest += rest
             if len(self._rest) > MAX_LINE:
-                self._rest, self._overlong = self._rest[:200], True
+                self._rest, self._overlong = shortened(self._rest, 200), True
         return points
 
     def close(self, seconds: float) -> list[Point]:
@@ -259,7 +260,7 @@ class Reader:
 
     def _note(self, reason: str, line: str) -> None:
         if len(self.notes) < MAX_NOTES:
-            self.notes.append(f"{reason}: {line[:200]}")
+            self.notes.append(f"{reason}: {shortened(line, 200)}")
 
 
 def _json_object(line: str) -> dict[str, Any] | None:

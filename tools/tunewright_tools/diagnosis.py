@@ -54,6 +54,13 @@ class Cause:
     reason: str
 
 
+def shortened(line: str, most: int) -> str:
+    """The first words of a line, at most so many characters of it; half a key would no longer be known for one."""
+    if len(line) <= most:
+        return line
+    return f"{line[: most + 1].rpartition(' ')[0]} [...]".lstrip()
+
+
 def from_text(text: str) -> Cause | None:
     """What an error text says by itself; None where it names nothing known."""
     memory, not_finite = _last(_OUT_OF_MEMORY, text), _last(_NOT_FINITE, text)
@@ -93,9 +100,9 @@ def from_exit(code: int, stderr: str, *, kernel_killed: bool) -> Cause:
     if usage and code in (1, 2, 64):
         said = _last(_SAID, stderr)
         reason = f"exit code {code}: the program does not take these arguments"
-        return Cause("crashed", "person", reason + (f": {said[0][:300]}" if said else ""))
+        return Cause("crashed", "person", reason + (f": {shortened(said[0], 300)}" if said else ""))
     final = _last(_EXCEPTION, stderr) or _last(_SAID, stderr)
-    return Cause("crashed", "config", f"exit code {code}" + (f": {final[0][:300]}" if final else ""))
+    return Cause("crashed", "config", f"exit code {code}" + (f": {shortened(final[0], 300)}" if final else ""))
 
 
 def _signal_name(number: int) -> str:
@@ -112,4 +119,4 @@ def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 def _line(text: str, found: re.Match[str]) -> str:
     begin = text.rfind("\n", 0, found.start()) + 1
     end = text.find("\n", found.end())
-    return text[begin : end if end >= 0 else len(text)].strip()[:300]
+    return shortened(text[begin : end if end >= 0 else len(text)].strip(), 300)

@@ -27,7 +27,7 @@ from typing import Any, SupportsFloat
 
 from .base import Fault, Job, OnPoint, Outcome, Status, Telemetry, ToolSetupError
 from .contract import Direction, Values
-from .diagnosis import from_text
+from .diagnosis import from_text, shortened
 from .measured import check_measured, is_measured, measured
 
 TAIL_LINES = 20
@@ -225,7 +225,7 @@ class _Call:
 
     def _failed(self, error: BaseException) -> Outcome:
         lines = "".join(traceback.format_exception(error)).splitlines()
-        tail = "\n".join(line[:500] for line in lines[-TAIL_LINES:])
+        tail = "\n".join(shortened(line, 500) for line in lines[-TAIL_LINES:])
         if self._stopped is not None:
             return self._end(self._stopped, "it stopped when asked to")
         if isinstance(error, StopRun):
@@ -238,7 +238,7 @@ class _Call:
             return self._end("diverged", f"{names}\n{tail}", "config")
         if cause := from_text(traceback.format_exception_only(error)[-1]):
             return self._end(cause.status, f"{cause.reason}\n{tail}", cause.fault)
-        return self._end("crashed", f"{type(error).__name__}: {error}"[:300] + f"\n{tail}", "config")
+        return self._end("crashed", f"{shortened(f'{type(error).__name__}: {error}', 300)}\n{tail}", "config")
 
     def _end(self, status: Status, detail: str, fault: Fault | None = None) -> Outcome:
         if status == "timeout":

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .diagnosis import shortened
 from .torch_device import half_precision, open_device
 from .torch_errors import TrainingError
 from .torch_options import NOT_STATE
@@ -291,7 +292,7 @@ class Run:
             state = torch.load(self.given.checkpoint, map_location="cpu", weights_only=True)
             now, then = self.identity, state["identity"]
         except Exception as error:  # what torch raises for a file that is none of its own differs from file to file
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
+            reason = shortened(f"{type(error).__name__}: {''.join(str(error).splitlines()[:1])}", 200)
             raise TrainingError(
                 f"the checkpoint {self.given.checkpoint} cannot be read ({reason}); delete it, or name another file"
             ) from None

@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import re
 import selectors
 import subprocess
 import threading
@@ -13,7 +14,7 @@ from typing import IO
 from . import process
 from .base import Fault, Job, OnPoint, Outcome, Telemetry
 from .contract import Reader
-from .diagnosis import Cause, from_exit
+from .diagnosis import Cause, from_exit, shortened
 from .measured import measured
 from .telemetry import Sampler, kernel_oom_kills
 
@@ -34,7 +35,8 @@ class Log:
     """
 
     def __init__(self, file: IO[bytes]) -> None:
-        self.recent = ""
+        self._recent = ""
+        self._begins_within = False
         self._file = file
         self._written = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -46,7 +48,8 @@ class Log:
             OSError: the file cannot be written.
         """
         text = self._decoder.decode(chunk, final)
-        self.recent = (self.recent + text)[-_EVIDENCE_CHARS:]
+        self._begins_within |= len(self._recent) + len(text) > _EVIDENCE_CHARS
+        self._recent = (self._recent + text)[-_EVIDENCE_CHARS:]
         room = LOG_BYTES - self._written
         self._written += len(chunk)
         if room > 0:
@@ -59,7 +62,11 @@ class Log:
 
     def tail(self) -> list[str]:
         """The last lines, each at most 500 characters."""
-        return [line[:500] for line in deque(self.recent.splitlines(), maxlen=TAIL_LINES)]
+        return [shortened(line, 500) for line in deque(self.end().splitlines(), maxlen=TAIL_LINES)]
+
+    def end(self) -> str:
+        """The last part of it, without a word whose beginning is gone: half a key would not be known for one."""
+        return re.sub(r"^\S+", "[...]", self._recent) if self._begins_within else self._recent
 
 
 @dataclass
@@ -226,7 +233,7 @@ class Watch:
         if bad := values.not_finite():
             return Cause("diverged", "config", ", ".join(f"{name} is {value}" for name, value in bad.items()))
         if code != 0:
-            return from_exit(code, self.stderr.recent, kernel_killed=kernel_killed)
+            return from_exit(code, self.stderr.end(), kernel_killed=kernel_killed)
         if missing := values.missing():
             form = f"print a line `{missing[0]}: <number>` on stdout"
             return Cause("crashed", "person", f"exit code 0, but {', '.join(missing)} never appeared; {form}")
