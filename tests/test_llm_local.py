@@ -276,7 +276,7 @@ def test_each_missing_part_is_named_with_its_command(monkeypatch: pytest.MonkeyP
 
     with monkeypatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path))
-        with pytest.raises(ModelError, match="tunewright setup-local"):
+        with pytest.raises(ModelError, match=r"tunewright setup-local.* --model none"):
             LocalChat().check()
     with monkeypatch.context() as patch:
 
@@ -285,12 +285,12 @@ def test_each_missing_part_is_named_with_its_command(monkeypatch: pytest.MonkeyP
 
         patch.setattr(ctypes, "CDLL", no_library)
         patch.setattr(sys, "platform", "linux")
-        with pytest.raises(ModelError, match="apt-get install libgomp1"):
+        with pytest.raises(ModelError, match=r"apt-get install libgomp1.* --model none"):
             LocalChat().check()
     real = importlib.util.find_spec
     with monkeypatch.context() as patch:
         patch.setattr(
             importlib.util, "find_spec", lambda name, *rest: None if name == "xllamacpp" else real(name, *rest)
         )
-        with pytest.raises(ModelError, match=r"pip install 'tunewright\[local\]'"):
+        with pytest.raises(ModelError, match=r"pip install 'tunewright\[local\]'.* --model none"):
             LocalChat().check()

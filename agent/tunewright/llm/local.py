@@ -20,7 +20,7 @@ from tunewright.llm.local_grammar import REFUSAL, grammar_for, tools_schema
 from tunewright.llm.openai_chat import OpenAIChat
 from tunewright.llm.prices import Price, Prices
 from tunewright.llm.retry import Budget
-from tunewright.llm.setup_local import find_weights
+from tunewright.llm.setup_local import WITHOUT, find_weights
 from tunewright.llm.wire import Exchange, Route
 
 INSTALL = "pip install 'tunewright[local]'"
@@ -67,14 +67,14 @@ class LocalChat(OpenAIChat):
     def check(self) -> None:
         """Raise `ModelError`, with the command that helps, unless engine and weights are there and it starts."""
         if importlib.util.find_spec("xllamacpp") is None:
-            raise ModelError("local: the engine (package xllamacpp) is not installed", INSTALL)
+            raise ModelError("local: the engine (package xllamacpp) is not installed", f"{INSTALL}, {WITHOUT}")
         if sys.platform.startswith("linux"):
             try:
                 ctypes.CDLL("libgomp.so.1")
             except OSError:
                 raise ModelError(
                     "local: the system library libgomp.so.1 is missing",
-                    "apt-get install libgomp1 (or your system's way)",
+                    f"apt-get install libgomp1 (or your system's way), {WITHOUT}",
                 ) from None
         with self._one_at_a_time:
             self._started(_START_S)

