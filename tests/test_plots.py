@@ -9,7 +9,7 @@ from toy import card, objective
 
 from tunewright import Tuner
 from tunewright.errors import StudyError
-from tunewright.plots import plot
+from tunewright.plots import kinds, plot
 from tunewright.space import Float, Space
 from tunewright.study import Study
 
@@ -47,6 +47,14 @@ def test_importance_is_drawn_as_fanova_rates_it(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr(pyplot, "savefig", read_off)
         plot(tuner.study, "importance")
     assert drawn == {"x": pytest.approx(1.0), "still": pytest.approx(0.0)}
+
+
+def test_a_front_is_among_the_plots_of_two_or_three_metrics() -> None:
+    def of(n: int) -> dict[str, str]:
+        metrics = [{"name": f"m{i}", "direction": "minimize"} for i in range(n)]
+        return kinds(card(metric=None, direction=None, metrics=metrics))
+
+    assert [("front" in of(n), len(of(n))) for n in (1, 2, 3, 4)] == [(False, 5), (True, 6), (True, 6), (False, 5)]
 
 
 def test_a_front_of_one_metric_is_refused_with_what_would_be_drawn(tmp_path: Path) -> None:

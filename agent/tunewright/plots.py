@@ -5,6 +5,7 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from tunewright.card import TaskCard
 from tunewright.errors import StudyError, TunerError, did_you_mean
 from tunewright.importance import comparable, in_its_range
 
@@ -22,6 +23,8 @@ KINDS = {
     "curves": "the learning curves of all trials",
 }
 """Kind -> what is seen on it."""
+_FRONTS = (2, 3)
+"""Of how many metrics a front is drawn."""
 _FUNCTIONS = {
     "history": "plot_optimization_history",
     "importance": "plot_param_importances",
@@ -32,6 +35,11 @@ _FUNCTIONS = {
 
 _drawing = threading.Lock()
 """pyplot has one current figure for all threads; servers draw in several."""
+
+
+def kinds(card: TaskCard) -> dict[str, str]:
+    """The kinds of plots that a study of this card can have, and what is seen on each."""
+    return {kind: about for kind, about in KINDS.items() if kind != "front" or len(card.metrics) in _FRONTS}
 
 
 def plot(study: "Study", kind: str) -> bytes:
@@ -70,7 +78,7 @@ def _optuna(study: "Study", shown: "optuna.Study", kind: str) -> None:
     metric = study.card.primary.name
     more: dict[str, Any] = {"target_name": metric}
     if kind == "front":
-        if len(study.card.metrics) not in (2, 3):
+        if len(study.card.metrics) not in _FRONTS:
             seen = ", ".join(m.name for m in study.card.metrics)
             raise StudyError(
                 f"a front is drawn of two or three metrics; {study.name!r} has {len(study.card.metrics)}: {seen}",

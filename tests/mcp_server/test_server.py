@@ -99,6 +99,8 @@ def test_a_session_from_script_to_best(project: Path, mode: Any) -> None:
             assert best["ok"]
             uris = [str(r.uri) for r in (await client.list_resources()).resources]
             assert "tunewright://study/toy" in uris
+            assert "tunewright://study/toy/plot/curves" in uris
+            assert "tunewright://study/toy/plot/front" not in uris  # it has one metric
             record = (await client.read_resource("tunewright://study/toy")).contents[0]
             assert {t["config"]["layers"] for t in json.loads(record.text)["trials"]} == {2}
             plot = (await client.read_resource("tunewright://study/toy/plot/history")).contents[0]

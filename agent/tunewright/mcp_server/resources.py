@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 import mcp_types as types
 
 from tunewright.errors import StudyError, TunerError
-from tunewright.plots import KINDS, plot
+from tunewright.plots import KINDS, kinds, plot
 from tunewright.report import to_json
 from tunewright.verbs.plain import plain
 from tunewright.verbs.session import Session
@@ -23,10 +23,17 @@ def listed(session: Session) -> Iterator[types.Resource]:
         yield types.Resource(
             name=name, uri=base, description=f"the study {name}: card, trials, sources", mime_type="application/json"
         )
-        for kind, about in KINDS.items():
+        for kind, about in _kinds(session, name).items():
             yield types.Resource(
                 name=f"{name} {kind}", uri=f"{base}/plot/{kind}", description=f"{name}: {about}", mime_type="image/png"
             )
+
+
+def _kinds(session: Session, name: str) -> dict[str, str]:
+    try:
+        return kinds(session.study(name).card)
+    except StudyError:  # deleted just now, or of a newer version: reading it says so, the others are listed
+        return {}
 
 
 TEMPLATES = (
