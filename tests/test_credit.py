@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from toy import card, config, done, failed
 
-from tunewright.credit import TELLING, bad_start, next_turn, rewards, scores
+from tunewright.credit import GAMMA, TELLING, Score, bad_start, next_turn, rewards, scores
 from tunewright.trial import Trial
 from tunewright_tools.base import Outcome
 
@@ -20,6 +20,29 @@ def test_rewards_count_improvements_of_the_minimised_metric_alone() -> None:
     assert reward[0] == 0
     assert 0.5 < reward[1] <= 1
     assert reward[2] == reward[3] == 0
+
+
+def test_a_reward_grows_with_the_improvement_beside_the_spread_of_the_good_values() -> None:
+    before = [done(i, config(), v) for i, v in enumerate([2.0, 5.0, 3.0, 1.0, 4.0])]  # the lower quartile is 2
+
+    def reward(value: float) -> float:
+        return rewards(card(), [*before, done(5, config(), value)])[5]
+
+    assert reward(0.5) == pytest.approx(0.5 + 0.5 * math.log2(1.5))
+    assert reward(0.0) == reward(-9.0) == 1.0
+    assert reward(0.9985) > 0.5
+    assert reward(0.9995) == 0.0  # a thousandth of the spread is no improvement
+    assert rewards(card(), [done(0, config(), 1.0), done(1, config(), 0.99)])[1] == 1.0  # one value has no spread
+
+
+def test_a_source_is_scored_by_its_own_turns_and_the_older_ones_fade() -> None:
+    trials = [done(0, config(), 5.0), done(1, config(), 4.0, source="llm"), done(2, config(), 6.0)]
+    trials.append(done(3, config(), 7.0, source="llm"))
+    score = scores(card(), trials, ["llm", "surrogate", "prior"])
+    assert score["llm"] == Score(1 + GAMMA**2, 2 + 1)
+    assert score["surrogate"] == Score(2, pytest.approx(2 + GAMMA**3 + GAMMA))
+    assert score["prior"] == Score(1, 2)
+    assert scores(card(), [], ["prior"])["prior"] == Score(1, 2)
 
 
 def test_rewards_follow_the_direction() -> None:
@@ -57,6 +80,10 @@ def test_an_infeasible_improvement_earns_nothing() -> None:
 
 def test_running_lost_and_cancelled_trials_are_no_evidence() -> None:
     trials = [done(0, config(), 1.0), failed(1, config(), "lost", fault="host", source="llm")]
+    trials += [
+        failed(2, config(), "cancelled", fault=None, source="llm"),
+        Trial(3, config(), "llm", turn="llm"),
+    ]
     assert scores(card(), trials, ["llm"]) == scores(card(), trials[:1], ["llm"])
 
 
@@ -107,6 +134,10 @@ def test_a_start_is_bad_when_the_first_two_are_no_better_than_the_median_of_the_
     assert not bad_start(card(), [*worse, done(0, config(), 1.0, source="earlier")])
     lost = failed(4, config(), "lost", fault="host", source="llm")
     assert not bad_start(card(), [*others, worse[0], lost, done(5, config(), 1.0, source="llm")])
+    assert not bad_start(card(), [*others, worse[0], Trial(4, config(), "llm")])  # it runs, and may be good yet
+    better = [done(i, config(), 0.1, source="llm") for i in (3, 4)]
+    assert not bad_start(card(), [*others, *better])
+    assert bad_start(card(constraints=["loss >= 0.5"]), [*others, *better])
 
 
 def test_beside_enough_others_one_trial_worse_than_all_is_a_bad_start() -> None:
