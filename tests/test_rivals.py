@@ -3,8 +3,9 @@
 import pytest
 from record_worker import at_once, card, config, start
 
-from tunewright.rivals import Withdrawn
+from tunewright.rivals import AlreadyFinishedError, Withdrawn, rival_of
 from tunewright.study import Study
+from tunewright.trial import Trial
 from tunewright_tools.base import Outcome
 
 DONE = Outcome("done", {"loss": 0.5})
@@ -32,6 +33,43 @@ def test_the_number_stays_taken_when_its_trial_is_over(study, url):
         start(other, config(3), 0)
     start(other, config(0), 1)  # a repeat, one after the other, is the guard's business
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("older", "mine", "rivals"),
+    [
+        ({}, {}, True),  # both run the same configuration
+        ({"config": {"k": 1}}, {}, False),
+        ({}, {"queue_id": "q"}, False),  # what a person put in line runs beside an equal one
+        ({"queue_id": "p"}, {"queue_id": "q"}, False),
+        ({"queue_id": "q", "config": {"k": 1}}, {"queue_id": "q"}, True),  # the entry was taken
+        ({"status": "done", "finished": 5.0}, {"started": 4.0}, True),  # it ended after this one had begun
+        ({"status": "done", "finished": 4.0}, {"started": 4.0}, False),
+        ({"status": "lost", "finished": 5.0}, {"started": 4.0}, False),  # nobody finishes it
+        ({"number": 7, "config": {"k": 1}}, {}, True),  # the number is taken
+        ({"number": 7, "config": {"k": 1}, "attempt": 2}, {"attempt": 2}, True),
+        ({"number": 7, "config": {"k": 1}, "attempt": 1}, {"attempt": 2}, False),
+        ({"record_id": 9}, {}, False),  # it is the younger one
+        ({"record_id": 2}, {}, False),  # it is this one
+    ],
+)
+def test_the_older_trial_is_a_rival_by_number_queue_entry_or_configuration(
+    older: dict, mine: dict, rivals: bool
+) -> None:
+    other = Trial(**{"number": 3, "config": {"k": 0}, "source": "sobol", "record_id": 1, **older})
+    ours = Trial(**{"number": 7, "config": {"k": 0}, "source": "sobol", "record_id": 2, **mine})
+    found = rival_of(ours, [other], lambda t: str(t.config))
+    assert found == (other if rivals else None)
+
+
+def test_who_comes_too_late_is_told_which_trial_and_why() -> None:
+    trial = Trial(7, {}, "sobol", status="done")
+    withdrawn = Withdrawn(7, Trial(3, {}, "sobol"))
+    assert (withdrawn.number, str(withdrawn)) == (
+        7,
+        "trial 7 was taken back: trial 3 of another process came first",
+    )
+    assert AlreadyFinishedError.of(trial).args[0] == "trial 7 has ended as done before"
 
 
 def test_two_processes_never_run_the_same_trial(url):
