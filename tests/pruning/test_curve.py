@@ -89,10 +89,36 @@ def test_stopped_runs_that_came_as_far_are_evidence_and_never_the_best() -> None
     pruner.tell(Run(6, {"lr": 1e-3}, curve({"lr": 1e-3}, 4), None))  # not as far as 5
     assert pruner.judge(curve({"lr": 8e-2}, 5)) == before
     pruner.tell(Run(7, {"lr": 1e-3}, curve({"lr": 1e-3}, 19), None))
+    pruner.tell(Run(8, {"lr": 1e-3}, curve({"lr": 1e-3}, 5), None))
     after = pruner.judge(curve({"lr": 8e-2}, 5))
     assert before is not None
     assert after is not None
-    assert (after.known, after.needed) == (before.known + 1, before.needed)
+    assert (after.known, after.needed) == (before.known + 2, before.needed)
+
+
+def test_a_second_attempt_is_judged_by_its_own_curve() -> None:
+    pruner = told(rates=RATES[:1])
+    assert stopped_at(pruner, 9, 8e-2) is not None
+    assert pruner.stop(9, {}, Point(19.0, {"loss": 99.0}, 190.0)) is not None
+    pruner.tell(Run(9, {"lr": 8e-2}, [], None))  # its worker was lost
+    assert stopped_at(pruner, 9, 8e-2) == stopped_at(told(rates=RATES[:1]), 9, 8e-2)
+
+
+def test_points_of_an_ended_run_that_are_no_numbers_or_of_other_metrics_are_passed_over() -> None:
+    pruner = CurvePruner("loss", 1)
+    for i, lr in enumerate(RATES):
+        one = run(i, lr)
+        odd = [Point(2.5, {"loss": math.nan}, 25.0), Point(2.7, {"accuracy": 0.5}, 27.0)]
+        pruner.tell(Run(i, one.config, [*one.curve[:2], *odd, *one.curve[2:]], one.final))
+    assert pruner.judge(curve({"lr": 8e-2}, 5)) == told().judge(curve({"lr": 8e-2}, 5))
+
+
+def test_a_full_run_counts_from_two_points_on() -> None:
+    pruner = told(rates=RATES[:2])
+    pruner.tell(Run(2, {}, curve({"lr": 1e-2})[-1:], final({"lr": 1e-2})))
+    assert pruner.judge([Point(1.0, {"loss": 1e3}, 1.0)]) is None
+    pruner.tell(Run(3, {}, curve({"lr": 1e-2})[-2:], final({"lr": 1e-2})))
+    assert pruner.judge([Point(1.0, {"loss": 1e3}, 1.0)]) is not None
 
 
 def test_runs_that_break_a_constraint_are_never_the_best() -> None:
@@ -117,14 +143,16 @@ def test_equal_losses_and_values_that_are_no_numbers_do_no_harm() -> None:
     assert pruner.judge([]) is None
 
 
-def test_a_run_that_reports_often_is_looked_at_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("growing", [0, 1])  # with steps of different sizes the points are counted
+def test_a_run_that_reports_often_is_looked_at_a_few_times(growing: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pruner = CurvePruner("loss", 1)
     for i, lr in enumerate(RATES):
-        long = [Point(float(s), {"loss": final({"lr": lr}) + 20 / s}, float(s)) for s in range(1, 1001)]
+        size = 1.0 + growing * i
+        long = [Point(size * s, {"loss": final({"lr": lr}) + 20 / s}, float(s)) for s in range(1, 101)]
         pruner.tell(Run(i, {"lr": lr}, long, long[-1].metrics["loss"]))
     looks: list[float] = []
     monkeypatch.setattr(pruner, "_judge", lambda live: looks.append(live[-1].step))
-    for s in range(1, 1001):
+    for s in range(1, 101):
         pruner.stop(9, {"lr": 1e-3}, Point(float(s), {"loss": 1.0}, float(s)))
     assert len(looks) == CHECKS - 1
 

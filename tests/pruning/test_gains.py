@@ -46,11 +46,13 @@ def test_the_gain_at_its_pace() -> None:
     assert curve.gain_at_pace("step", 4) == curve.gain_at_pace("step", 3) == 0.0
     assert curve.gain_beyond("step", 3, 8) == pytest.approx(0.5 + 1.0)
     assert made([1.0, 2.0]).gain_at_pace("step", 10) == 0.0
+    assert made([4.0, 2.0], step=0.0).gain_at_pace("step", 10) == 0.0  # at step 0 nothing is known of a pace
 
 
 def test_the_axis_on_which_full_runs_end_together() -> None:
     losses = [1.0] * 10
     assert common_axis([made(losses), made([*losses, 1.0])]) == "step"
+    assert common_axis([made(losses, step=MAX_POINTS), made([1.0] * 5, step=2 * MAX_POINTS)]) == "step"
     assert common_axis([made(losses), made(losses, step=4.0)]) == "points"
     assert common_axis([made(losses), made([1.0] * 5, step=4.0)]) == "seconds"
     long = [1.0] * MAX_POINTS

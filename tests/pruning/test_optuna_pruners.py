@@ -45,6 +45,26 @@ def test_a_bad_run_is_stopped_and_the_best_is_not(name: str) -> None:
     assert stops(pruner, 6, curve({"lr": 1e-3})) is None
 
 
+def test_a_larger_value_may_be_the_better_one() -> None:
+    pruner = OptunaPruner("median", "loss", "maximize", "toy", OPTIONS["median"])
+    for i in range(3):
+        for p in curve({"lr": 1e-2}):
+            assert pruner.stop(i, {}, p) is None
+        pruner.tell(run(i, 1e-2))
+    assert stops(pruner, 3, curve({"lr": 8e-2})) is None
+    assert stops(pruner, 4, curve({"lr": 1e-3})) == 1.0
+
+
+def test_the_level_of_optunas_messages_stays_as_it_was() -> None:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        made("median")
+        assert optuna.logging.get_verbosity() == optuna.logging.ERROR
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
 def test_a_standstill_runs_out_of_patience() -> None:
     worse = [Point(float(s), {"loss": 1.0 + 0.01 * s}, float(s)) for s in range(20)]
     assert stops(made("patient"), 1, worse) == 4.0
@@ -75,7 +95,8 @@ def test_it_judges_as_optuna_does() -> None:
             end = stops(ours, t.number, points)
             ends.append(end)
             kept = points if end is None else points[: int(end)]
-            ours.tell(Run(t.number, t.params, kept, kept[-1].metrics["loss"] if end is None else None))
+            value = kept[-1].metrics["loss"] if end is None else None
+            ours.tell(Run(t.number, t.params, kept, value, feasible=end is None))
         pruned = [max(t.intermediate_values) if t.state.name == "PRUNED" else None for t in theirs.trials]
         assert ends == pruned
         assert any(end is not None for end in ends)
@@ -90,13 +111,13 @@ def test_a_pruner_made_anew_from_the_record_judges_the_same(name: str) -> None:
         end = stops(first, i, points) if i else None
         ended = Run(i, {"lr": lr}, points if end is None else points[: int(end)], None if end else 1.0)
         first.tell(ended)
-        if i != 7:
-            kept.append(ended)  # a lost trial leaves a hole in the numbers
+        if i != 7 or name == "median":
+            kept.append(ended)  # a lost trial leaves a hole in the numbers, and is one less for a median
     again = made(name)
     for ended in kept:
         again.tell(ended)
     for i, lr in enumerate(rates[16:], 16):
-        assert stops(first, i, curve({"lr": lr})) == stops(again, i, curve({"lr": lr})) or name == "median"
+        assert stops(first, i, curve({"lr": lr})) == stops(again, i, curve({"lr": lr}))
 
 
 @pytest.mark.parametrize("name", ["median", "percentile", "successive_halving", "hyperband", "wilcoxon"])
@@ -111,14 +132,15 @@ def test_a_result_that_breaks_a_constraint_is_no_measure_for_others(name: str, s
     assert stops(pruner, 9, curve({"lr": 8e-2})) is None
 
 
-def test_points_between_whole_steps_repeated_steps_and_second_tellings_are_passed_over() -> None:
+@pytest.mark.parametrize("value", [1.0, None])
+def test_points_between_whole_steps_repeated_steps_and_second_tellings_are_passed_over(value: float | None) -> None:
     pruner = made("threshold")
     for point in (Point(0.5, {"loss": 9.0}, 1.0), Point(-1.0, {"loss": 9.0}, 1.0), Point(1.0, {"other": 9.0}, 1.0)):
         assert pruner.stop(0, {}, point) is None
     assert pruner.stop(0, {}, Point(1.0, {"loss": 9.0}, 1.0)) is not None
     assert pruner.stop(0, {}, Point(1.0, {"loss": 9.0}, 1.0)) is None
-    pruner.tell(run(0, 1e-3))
-    pruner.tell(run(0, 1e-3))
+    pruner.tell(Run(0, {}, curve({"lr": 1e-3}), value))
+    pruner.tell(Run(0, {}, curve({"lr": 1e-3}), value))
     assert pruner.stop(0, {}, Point(99.0, {"loss": 9.0}, 1.0)) is None
 
 

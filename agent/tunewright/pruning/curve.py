@@ -62,7 +62,7 @@ class CurvePruner:
     """
 
     def __init__(self, metric: str, sign: int, threshold: float = THRESHOLD, fewest: int = FEWEST) -> None:
-        if isinstance(threshold, bool) or not 0 < threshold < 1:
+        if not 0 < threshold < 1:
             raise ValueError(f"threshold is {threshold!r}, not a chance between 0 and 1")
         if type(fewest) is not int or fewest < 1:
             raise ValueError(f"fewest is {fewest!r}, not a whole number from 1 on")
