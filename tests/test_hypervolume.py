@@ -83,6 +83,16 @@ def test_a_large_loss_that_never_varies_leaves_the_others_their_shares(constant:
         assert same / (same + before) == pytest.approx(gain / (gain + had), rel=1e-6)
 
 
+def test_growth_by_hand() -> None:
+    one = np.array([[1.0, 3.0]])
+    assert growth(one, np.array([1.5, 2.0])) == (0.5, 1.0)  # against (2, 4)
+    assert growth(one, one[0]) == (0.0, 1.0)
+    assert growth(one, one[0] + 0.1)[0] == 0.0
+    for seed in range(50):  # exactly nothing, also where the two volumes differ by a rounding error
+        *Y, more = _rows(7, 4, seed)
+        assert growth(np.array(Y), Y[0] + 0.3 * more)[0] == 0.0
+
+
 def test_scale_and_shift_of_a_loss_change_no_share() -> None:
     Y = _rows(20, 3, seed=5)
     Z = Y * np.array([1e3, 1e-2, 7.0]) + np.array([5.0, -1.0, 100.0])
