@@ -133,7 +133,7 @@ def _gradients(points: Sequence[Point]) -> tuple[str, float]:
     for name in _GRADIENTS:
         norms = [p.metrics[name] for p in points if name in p.metrics]
         third = len(norms) // 3
-        if len(norms) >= FEWEST and third:
+        if len(norms) >= FEWEST:
             first, last = statistics.median(norms[:third]), statistics.median(norms[-third:])
             if first > 0 and last > 0 and not 1 / _TREND < last / first < _TREND:
                 return name, last / first
