@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,6 +18,21 @@ def test_the_lease_of_a_living_process_holds_however_old_it_is():
     assert not mine.stale()
     assert not replace(mine, until=0.0).stale()
     assert 0 < mine.until - time.time() <= SECONDS
+
+
+def test_a_process_knows_its_own_leases_from_those_of_others():
+    mine = Lease.mine()
+    assert mine.own()
+    assert replace(mine, until=mine.until + 60).own()
+    for other in ({"pid": mine.pid + 1}, {"created": 1.0}, {"namespace": "pid:[1]"}, {"host": "elsewhere"}):
+        assert not replace(mine, **other).own()
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="where other systems keep these is not known")
+def test_a_lease_names_the_container_and_the_machine():
+    assert Lease.mine().namespace == os.readlink("/proc/self/ns/pid")
+    machine = Path("/etc/machine-id")
+    assert Lease.mine().machine == (machine.read_text().strip() if machine.exists() else "")
 
 
 def test_the_lease_of_a_dead_process_is_stale_at_once():
