@@ -5,6 +5,7 @@ from toy import card, space
 
 from tunewright.card import TaskCard
 from tunewright.reply import parse, sound_derived
+from tunewright.space import Choice, Float, Space
 
 
 def test_the_shape_that_the_prompt_asks_for() -> None:
@@ -18,7 +19,8 @@ def test_the_shape_of_recorded_replies() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [None, 3, "text", [], {}, {"proposals": 3}, {"proposals": [3, {"config": 4}]}, {"configs": {}}]
+    "data",
+    [None, 3, "text", [], {}, {"proposals": 3}, {"proposals": [3, {"config": 4}]}, {"configs": {}}, {"configs": [3]}],
 )
 def test_garbage_holds_no_configuration(data: object) -> None:
     assert parse(data, space()).configs == ()
@@ -48,6 +50,10 @@ def test_a_flood_is_cut() -> None:
         ({"guess": "1e-3", "low": 0, "high": 1}, False),
         ({"guess": True, "low": 0, "high": 1}, False),
         ({"guess": float("inf"), "low": 0, "high": float("inf")}, False),
+        ({"guess": 1e-3, "low": 1e-4, "high": float("inf")}, False),
+        ({"guess": 1e-3, "low": False, "high": 1.0}, False),
+        ({"guess": 1e-3, "low": 1e-3, "high": 1e-2}, True),
+        ({"guess": 1e-3, "low": 1e-4, "high": 1e-3}, True),
         ({"guess": 1e-3}, False),
         ("small", False),
     ],
@@ -58,13 +64,19 @@ def test_a_prior_is_kept_only_where_it_makes_sense(view: object, kept: bool) -> 
     assert set(prior) <= {"lr"}
 
 
+def test_a_choice_between_numbers_has_no_interval() -> None:
+    batch = Space(Choice("batch", [16, 32]), Float("lr", 0.0, 1.0))
+    view = {"guess": 16, "low": 16, "high": 32}
+    assert parse({"proposals": [], "prior": {"batch": view}}, batch).prior == {}
+
+
 def derived(stated: Any, given: TaskCard | None = None) -> tuple[dict[str, Any], dict[str, str]]:
     return sound_derived(parse({"proposals": [], "derived": stated}, space()).derived, given or card())
 
 
 def test_a_derived_quantity_that_a_card_could_hold_is_kept() -> None:
-    sound, refused = derived({"cost": {"width": 2, "lr": -0.5}})
-    assert sound == {"cost": {"width": 2.0, "lr": -0.5}}
+    sound, refused = derived({"cost": {"width": 10, "lr": -0.5}})
+    assert sound == {"cost": {"width": 10.0, "lr": -0.5}}
     assert refused == {}
     assert card(derived=sound).derived == sound
 
