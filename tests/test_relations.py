@@ -25,6 +25,9 @@ from tunewright.relations import Relation
         ("a + b / 2 == 2.5", {"a": 2, "b": 1}, True),
         ("optimizer == 'sgd' or momentum_like < 1", {"optimizer": "adam", "momentum_like": 2}, False),
         ("not (a == 1 and b == 2)", {"a": 1, "b": 2}, False),
+        ("not a == 1", {"a": 2}, True),
+        ("-a < -1", {"a": 2}, True),
+        ("-a < -1", {"a": 0}, False),
         ("a != 1 or b > 5", {"a": 1, "b": 6}, True),
         ("nesterov == True", {"nesterov": True}, True),
         ("  a < 1  ", {"a": 0}, True),
@@ -49,7 +52,7 @@ def test_a_relation_travels_to_other_processes() -> None:
 
 
 def test_names_are_listed_once_and_sorted() -> None:
-    assert Relation("b * a < b + c").names == ("a", "b", "c")
+    assert Relation("f * e * d * b * a < b + c").names == ("a", "b", "c", "d", "e", "f")
     assert Relation("a < 1") == Relation("a < 1")
 
 
@@ -61,6 +64,10 @@ HOSTILE = [
     "open('f') == x",
     "x() == 1",
     "f(x) < 3",
+    "1 + f(x) < 3",
+    "f(x) + 1 < 3",
+    "-f(x) < 3",
+    "x < 1 in y",
     "(lambda: x)() == 1",
     "[y for y in x] == x",
     "{y for y in x} == x",
@@ -127,7 +134,22 @@ def test_hostile_text_is_refused_at_once(text: str) -> None:
     assert len(str(caught.value)) < 1500
 
 
-@pytest.mark.parametrize("text", [None, 3, ["a < 1"], b"a < 1"])
+def test_the_part_that_is_not_allowed_is_named() -> None:
+    with pytest.raises(SpaceError, match=r"'f\(x\)' in relation ' x < 2 \* f\(x\)' is not allowed"):
+        Relation(" x < 2 * f(x)")
+    with pytest.raises(SpaceError, match=r"'x \+ 1' in relation 'x \+ 1 and y < 2' compares nothing"):
+        Relation("x + 1 and y < 2")
+    with pytest.raises(SpaceError, match="'x <' cannot be read"):
+        Relation("x <")
+
+
+def test_the_longest_relation() -> None:
+    assert Relation("x < 1" + " " * 295).holds({"x": 0})
+    with pytest.raises(SpaceError, match="is not a line of 1 to 300 characters"):
+        Relation("x < 1" + " " * 296)
+
+
+@pytest.mark.parametrize("text", [None, 3, ["a < 1"], b"a < 1", "", "  "])
 def test_what_is_not_text_is_refused(text: object) -> None:
     with pytest.raises(SpaceError, match="is not a line"):
         Relation(text)  # type: ignore[arg-type]
