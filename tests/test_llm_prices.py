@@ -62,6 +62,8 @@ def test_the_persons_own_price_wins_everywhere(tmp_path: Path, monkeypatch: pyte
         assert bare.cost_usd(1000, 2_000_000) == 1.0
     monkeypatch.setenv("TUNEWRIGHT_PRICES", str(file))
     assert Prices.load().find("openai/mine", public=False) == Price(0.0, 0.5, str(file))
+    monkeypatch.setenv("TUNEWRIGHT_PRICES", "")
+    assert Prices.load().find("openai/mine", public=False) is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_a_file_that_is_no_table(text: str, tmp_path: Path) -> None:
     file.write_text(text)
     with pytest.raises(ModelError, match=r"prices\.yaml"):
         Prices.load(file)
-    with pytest.raises(ModelError, match=r"missing\.yaml"):
+    with pytest.raises(ModelError, match=r"cannot read the price table .*missing\.yaml"):
         Prices.load(tmp_path / "missing.yaml")
 
 

@@ -74,6 +74,7 @@ def test_known_secrets_and_the_shapes_of_keys() -> None:
     redact = Redactor(["my own secret", "my own secret and more", None, ""])
     assert redact("a my own secret and more b") == f"a {HIDDEN} b"
     assert redact("my own secret!") == f"{HIDDEN}!"
+    assert Redactor(["secret-one", "a-secret-one-more"])("a-secret-one-more!") == f"{HIDDEN}!"
     for key in (
         "sk-proj-abc_DEF123456",
         "sk-ant-api03-xyzxyzxyz",
@@ -86,7 +87,7 @@ def test_known_secrets_and_the_shapes_of_keys() -> None:
 
 
 def test_ordinary_words_pass() -> None:
-    text = "task-based risk-averse lr=0.001, sk-learn, disk-usage-monitor; HTTP 429"
+    text = "task-based risk-averse lr=0.001, sk-learn, disk-usage-monitor; HTTP 429; x is none"
     assert Redactor(["x", "none"])(text) == text
 
 

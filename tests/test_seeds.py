@@ -10,9 +10,10 @@ def test_no_seed_of_the_final_evaluation_is_one_of_a_trial() -> None:
         assert max(final) < 2**31
 
 
-def test_seeds_of_trials_are_those_that_earlier_versions_gave() -> None:
+def test_seeds_are_those_that_earlier_versions_gave() -> None:
     assert [tuning_seed(0, n) for n in range(3)] == [0, 1, 2]
     assert tuning_seed(3, 7) == 3 * 7919 + 7
+    assert final_seed(3, 7) == 2**30 + 3 * 7919 + 7
 
 
 def test_draws_are_the_same_again_and_differ_by_study_trial_and_purpose() -> None:
