@@ -64,10 +64,21 @@ def test_a_value_beyond_the_space_is_kept_where_it_is_and_only_learned_from(beyo
     assert one.notes == (said,)
 
 
+def test_of_what_is_only_learned_from_the_first_reason_is_said_and_the_summary_has_the_count() -> None:
+    one = fitting("past", card(), [row(), row(lr=0.5, width=100), row(width=100), row(None, "oom", width=100)])
+    assert one.notes == (
+        "1 only learned from: lr is outside its bounds, such as '0.5'",
+        "2 only learned from: width is off its grid, such as '100'",
+    )
+    assert "4 of 4 taken in (3 with a value, 2 of them only learned from, 1 failed)" in one.summary()
+
+
 def test_a_broken_relation_or_a_held_value_leaves_a_trial_to_learn_from() -> None:
     one = fitting("past", card(relations=["width >= 128"], start="none"), [row(), row(width=256)])
     assert [t.runnable for t in one.trials] == [False, True]
     assert one.notes == ("1 only learned from: width >= 128 does not hold",)
+    second = fitting("past", card(relations=["width >= 32", "width >= 128"], start="none"), [row()])
+    assert second.notes == one.notes
     held = fitting("past", card(held={"width": 256}), [row(), row(width=256)])
     assert [t.runnable for t in held.trials] == [False, True]
     assert "width is held at 256 now, such as '64'" in held.notes[0]
@@ -91,6 +102,7 @@ def test_an_inactive_value_is_dropped_and_said() -> None:
     one = fitting("past", card(), [row(momentum=0.9)])
     assert one.trials[0].config == config()
     assert one.notes == ("1 with a value for momentum where it is not active: that value was ignored",)
+    assert fitting("past", card(), [row()], assume={"momentum": 0.9}).notes == ()
 
 
 def test_failures_are_counted_without_a_value() -> None:
@@ -122,6 +134,7 @@ def test_nothing_that_fits_and_too_much_are_refused() -> None:
         (Float("x", 0.0, 1.0), float("inf"), None),
         (Float("x", 0.0, 1.0), 10**400, None),
         (Int("n", 1, 8, rounding="power_of_two"), float("nan"), None),
+        (Int("n", 3, 5, rounding="power_of_two"), 100, None),  # its scale is one point
         (Choice("c", [1, 2]), 3, None),
     ],
 )
