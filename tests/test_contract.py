@@ -73,6 +73,20 @@ def test_names_with_spaces_slashes_and_dashes() -> None:
     assert [point.metrics for point in reader.values.curve()] == [{"test/top-1 acc": 0.5}]
 
 
+def test_a_name_that_begins_with_another_one_is_read_whole() -> None:
+    reader = Reader({"eval": "minimize", "eval:acc": "maximize"})
+    reader.feed("eval:acc=0.5, eval=2\n", 0)
+    assert reader.values.final() == {"eval": 2, "eval:acc": 0.5}
+
+
+def test_a_value_without_a_step_is_on_no_point_of_the_curve() -> None:
+    assert [point.metrics for point in read("acc=9\nstep=1 val_loss=2\n").values.curve()] == [{"val_loss": 2}]
+
+
+def test_at_most_five_near_misses_are_named() -> None:
+    assert len(read("val_loss: soon\n" * 9).notes) == 5
+
+
 def test_the_last_value_wins_or_each_metric_has_its_own_best_of_the_curve() -> None:
     text = (
         "epoch=1 val_loss=0.4 acc=-2 size=9\nepoch=2 val_loss=0.3 acc=-3 size=8\nepoch=3 val_loss=0.6 acc=-4 size=7\n"
@@ -104,7 +118,8 @@ def test_a_last_value_that_is_not_finite(word: str) -> None:
     assert set(read(f"acc: 1\nval_loss: {word}\n").values.not_finite()) == {"val_loss"}
     assert set(read(f"epoch=1 val_loss=0.5\nval_loss: {word}\n", True).values.not_finite()) == {"val_loss"}
     assert read(f"val_loss: {word}\nval_loss: 2\n").values.not_finite() == {}
-    assert math.isinf(read('{"acc": 1' + "0" * 400 + "}").values.final()["acc"])
+    for sign in ("", "-"):
+        assert read(f'{{"acc": {sign}1' + "0" * 400 + "}").values.final()["acc"] == float(f"{sign}inf")
 
 
 def test_status() -> None:
@@ -148,6 +163,9 @@ def test_an_endless_line_takes_no_memory_and_the_next_one_counts() -> None:
     reader.feed("\nval_loss: 0.5\n", 0.0)
     assert reader.values.final() == {"val_loss": 0.5}
     assert "longer than can be read" in reader.notes[0]
+    at_once = read("val_loss: 1" + " " * contract.MAX_LINE + "\nacc: 0.5\n")
+    assert at_once.values.final() == {"acc": 0.5}
+    assert "longer than can be read" in at_once.notes[0]
 
 
 def test_a_long_curve_is_thinned_evenly_but_its_best_is_exact() -> None:

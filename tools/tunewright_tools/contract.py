@@ -190,7 +190,7 @@ class Reader:
         known = {*self.values.names, *self.values.beside, *RESERVED, *SELF_REPORTED}
         names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
         self._mentioned = re.compile(f"(?:{names})")
-        own = "|".join(re.escape(name) for name in sorted(self.values.names, key=len, reverse=True)) or "(?!)"
+        own = "|".join(map(re.escape, self.values.names)) or "(?!)"
         self._near_miss = re.compile(rf"(?<![\w.])(?:{own})[\"']?\s*[=:]\s*\S")
         self._pair = re.compile(
             rf"[\s,;|]*(?P<name>(?:{names})(?=\s*[=:])|[^\s:=,;|]+)\s*[=:]\s*"
