@@ -82,8 +82,9 @@ def test_mup_attention_is_eight_over_head_width_for_a_base_of_64() -> None:
     """The example in the README of `mup`: query @ key * 8 / d."""
     advice = mup_width_transfer(1024, 256, **BASE, head_width=128, base_head_width=64)
     assert advice["attention_logit_scale"] == 8 / 128
-    with pytest.raises(ValueError, match="together"):
-        mup_width_transfer(1024, 256, **BASE, head_width=128)
+    for one in ("head_width", "base_head_width"):
+        with pytest.raises(ValueError, match="together"):
+            mup_width_transfer(1024, 256, **BASE, **{one: 128})
 
 
 def test_mup_is_transitive() -> None:
@@ -160,9 +161,12 @@ def test_completep_at_the_base_depth_is_mup() -> None:
 def test_completep_with_alpha_one_half_is_named_otherwise_and_odd_alphas_warn() -> None:
     half = completep_transfer(256, 256, 8, 2, **DEEP, alpha=0.5)
     assert half.rule != "CompleteP"
-    assert half["hidden_learning_rate"] == pytest.approx(3e-3 / 2)
+    assert half["hidden_learning_rate"] == half["block_vector_learning_rate"] == pytest.approx(3e-3 / 2)
     assert half.warnings == ()
-    assert any("alpha" in w for w in completep_transfer(256, 256, 8, 2, **DEEP, alpha=0.2).warnings)
+    assert completep_transfer(256, 256, 8, 2, **DEEP).rule == "CompleteP"
+    for odd in (0.2, 1.5):
+        assert any("alpha" in w for w in completep_transfer(256, 256, 8, 2, **DEEP, alpha=odd).warnings)
+    assert "the paper's base has 2 blocks" in completep_transfer(256, 256, 8, 1, **DEEP).warnings[0]
 
 
 # -- batches -----------------------------------------------------------------------------------------------------------
@@ -186,6 +190,7 @@ def test_a_smaller_batch_does_not_warm_up_from_above() -> None:
 def test_square_root_scaling_changes_all_of_adam() -> None:
     advice = square_root_batch_scaling(1024, 256, 1e-3, beta1=0.9, beta2=0.999, adam_eps=1e-8)
     assert advice["learning_rate"] == pytest.approx(2e-3)
+    assert (advice["batch_multiplier"], advice["steps_multiplier"]) == (4, 1 / 4)
     assert advice["beta1"] == pytest.approx(0.6)
     assert advice["beta2"] == pytest.approx(0.996)
     assert advice["adam_eps"] == pytest.approx(5e-9)
