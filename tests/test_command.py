@@ -328,6 +328,27 @@ def test_setup_faults_are_found_before_any_run(argv: list[str], options: dict[st
     assert raised.value.hint
 
 
+def test_a_program_is_looked_for_where_the_run_will_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "own-program"
+    program.parent.mkdir()
+    program.symlink_to(sys.executable)
+    CommandTool(["own-program"], METRICS, env={"PATH": str(program.parent)}).check({})
+    CommandTool(["bin/own-program"], METRICS, cwd=tmp_path).check({})
+    monkeypatch.chdir(tmp_path)
+    CommandTool(["bin/own-program"], METRICS).check({})
+    monkeypatch.setenv("PATH", str(program.parent))
+    CommandTool(["own-program"], METRICS).check({})
+    with pytest.raises(ToolSetupError, match="'own-program' was not found"):
+        CommandTool(["own-program"], METRICS, env={"PATH": "/no/such/folder"}).check({})
+
+
+@pytest.mark.parametrize("grams", [-1.0, float("nan"), float("inf")])
+def test_grams_of_co2_that_cannot_be_are_refused(grams: float) -> None:
+    with pytest.raises(ToolSetupError, match=f"co2_g_per_kwh is {grams}"):
+        tool("pairs", co2_g_per_kwh=grams)
+    tool("pairs", co2_g_per_kwh=0.0)
+
+
 def orphan(folder: Path, *argv: str) -> psutil.Process:
     """A run whose own session was killed; the leader's process."""
     with subprocess.Popen([sys.executable, str(PROGRAMS / "owner.py"), str(folder), *argv]) as owner:
@@ -432,10 +453,30 @@ def test_each_run_has_its_own_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         thread.join(20)
     assert len(seen) == 2
     assert set(seen) <= {"0", "1"}
+    chosen = tmp_path / "chosen"
+    chosen.mkdir()
+    runner.run(job(chosen, devices=(7,)), lambda _: False)
+    assert json.loads((chosen / "seen.json").read_text())["environ"]["CUDA_VISIBLE_DEVICES"] == "7"
     with pytest.raises(ToolSetupError, match="each run wants 3 GPUs, but 2 can be seen here"):
         tool("pairs", gpus_per_run=3).check({})
     with pytest.raises(ToolSetupError, match="gpus_per_run is -1"):
         tool("pairs", gpus_per_run=-1)
+
+
+def test_a_run_that_waits_for_a_gpu_is_cancelled_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus, "_open", lambda: Driver(Card("GPU-a")))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    runner = tool("pairs", gpus_per_run=1)
+    outcomes: list[Outcome] = []
+    waiting = threading.Thread(target=lambda: outcomes.append(runner.run(job(tmp_path), lambda _: False)))
+    assert runner._pool is not None
+    with runner._pool.lent(1, lambda: False):
+        waiting.start()
+        while not runner._running:
+            time.sleep(0.001)
+        runner.cancel()
+        waiting.join(20)
+    assert [(o.status, o.detail) for o in outcomes] == [("cancelled", "cancelled while it waited for a GPU")]
 
 
 def test_a_run_whose_exit_code_is_lost_is_not_done(tmp_path: Path) -> None:
