@@ -135,12 +135,24 @@ def test_a_suggestion_can_run_and_pending_trials_count() -> None:
     assert sum(helped.relevance().values()) == pytest.approx(1)
 
 
+def test_what_the_earlier_study_does_not_explain_is_left_to_a_process_of_its_own() -> None:
+    made = surrogate(6, earlier(lambda c: 3 + 10 * loss(c) + 0.3 * noise(c)))._value
+    assert isinstance(made, Joined)
+    ((past, slope),) = made.parts
+    explained = made.offset + slope * past.posterior(made.X)[0][0]
+    torch.testing.assert_close(explained + made.size * made.own.y, made.y)
+    assert float(made.own.y.mean()) == pytest.approx(0, abs=1e-9)
+    assert 0 < slope < 1  # both are standardised, and the ridge draws to nothing
+    left = made.size * made.own.y
+    assert made.size**2 == pytest.approx(float((left @ left + 3) / (len(left) + 3)))  # as if of three more of size 1
+
+
 def joined() -> tuple[Joined, Fitted, Fitted]:
     generator = torch.Generator().manual_seed(0)
     shape, prior = Shape(np.arange(2)), Prior.for_groups(2)
     base = Fitted(
         torch.rand(9, 2, generator=generator).double(),
-        torch.randn(9).double(),
+        torch.randn(9, generator=generator).double(),
         torch.zeros(1, 4).double(),
         shape,
         prior,
