@@ -11,7 +11,7 @@ import yaml
 
 from tunewright_tools import torch_digits
 from tunewright_tools.base import Job, Limits, Outcome, ToolSetupError
-from tunewright_tools.catalog import trainer
+from tunewright_tools.catalog import TRAINERS, trainer
 from tunewright_tools.command import CommandTool
 
 DIGITS = trainer("torch_digits")
@@ -121,3 +121,10 @@ def test_importing_the_tools_imports_nothing_heavy() -> None:
     )
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     assert subprocess.check_output([sys.executable, "-c", code], env=environ, text=True) == "[]\n"
+
+
+@pytest.mark.parametrize("name", TRAINERS)
+def test_every_trainer_starts_where_python_drops_docstrings(name: str) -> None:
+    command = [sys.executable, "-OO", "-m", TRAINERS[name].module, "--help"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr

@@ -37,7 +37,9 @@ _SLACK = 8
 def parser() -> argparse.ArgumentParser:
     """The command line, with the default of each option."""
     options = argparse.ArgumentParser(
-        prog="finetune", description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        prog="finetune",
+        description=(__doc__ or "").partition("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = options.add_argument
     add("--model", required=True, help="the folder of the model and its tokenizer")

@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line, with the default of each option."""
     options = argparse.ArgumentParser(
         prog="sklearn_cv",
-        description=__doc__.splitlines()[0],
+        description=(__doc__ or "").partition("\n")[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )

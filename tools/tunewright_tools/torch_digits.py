@@ -26,7 +26,9 @@ Images = tuple["torch.Tensor", "torch.Tensor"]
 def parser() -> argparse.ArgumentParser:
     """The command line, with the default of each option."""
     options = argparse.ArgumentParser(
-        prog="torch_digits", description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        prog="torch_digits",
+        description=(__doc__ or "").partition("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = options.add_argument
     add("--arch", choices=["mlp", "cnn"], default="mlp", help="fully connected, or convolutions and one linear layer")

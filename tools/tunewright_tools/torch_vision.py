@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 def parser() -> argparse.ArgumentParser:
     """The command line, with the default of each option."""
     options = argparse.ArgumentParser(
-        prog="torch_vision", description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        prog="torch_vision",
+        description=(__doc__ or "").partition("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = options.add_argument
     add("--data", help="a folder of class folders or a .npz archive; scikit-learn's digits where not given")
