@@ -52,6 +52,7 @@ for level, names in enumerate(
         "chat mcp_server",
         "commands integrations",
         "cli",
+        "__main__",
     ]
 ):
     LEVELS |= dict.fromkeys(names.split(), level)

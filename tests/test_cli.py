@@ -181,6 +181,12 @@ def test_help_is_there_for_every_command(tmp_path: Path) -> None:
         assert tunewright(tmp_path, command, "--help").returncode == 0
 
 
+def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tunewright", "--version"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.stdout.startswith("tunewright "), ran.stderr
+
+
 def test_earlier_trials_from_a_file_and_a_child_study(tmp_path: Path) -> None:
     path = card_file(tmp_path)
     (tmp_path / "past.csv").write_text("lr,width,loss\n" + "".join(f"{10**-k},128,{abs(k - 2)}\n" for k in range(2, 6)))
