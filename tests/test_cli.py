@@ -147,6 +147,22 @@ def test_an_out_that_cannot_be_written_is_told(finished: Path, out: str, seen: s
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("command", ["show", "best", "export --to csv", "run tune.yaml --model none --trials 7"])
+def test_output_onto_a_full_disk_is_told(finished: Path, command: str) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "tunewright.cli", *command.split()],
+            cwd=finished,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error: a file, or what the command prints, could not be written: No space left")
+    assert "Traceback" not in ran.stderr
+
+
 def test_a_metric_that_never_appears_shows_the_runs_last_lines(tmp_path: Path) -> None:
     path = card_file(tmp_path)
     path.write_text(path.read_text().replace("name: loss", "name: accuracy"))

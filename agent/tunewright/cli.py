@@ -1,5 +1,6 @@
 """The command line: its commands (`commands/`) put together, and how an error ends it."""
 
+import errno
 import sys
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from tunewright.commands.setup_local import setup_local
 from tunewright.commands.show import show
 from tunewright.commands.warmstart import warmstart
 from tunewright.errors import INTERRUPTED_EXIT_CODE, TunerError
+
+_ROOM = "free some space and run the same command again; finished trials are safe"
 
 app = typer.Typer(
     help="Tune what can be measured: a language model proposes, a surrogate decides, a record remembers.",
@@ -51,6 +54,12 @@ def main() -> None:
         sys.exit(e.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED_EXIT_CODE
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        what = e.filename or "a file, or what the command prints,"
+        typer.echo(f"error: {what} could not be written: {e.strerror}\n  -> {_ROOM}", err=True)
+        sys.exit(1)
     except Exception as e:
         show_usage = getattr(e, "show", None)
         if show_usage is None:
