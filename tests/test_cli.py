@@ -163,6 +163,16 @@ def test_output_onto_a_full_disk_is_told(finished: Path, command: str) -> None:
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_end_no_command(tmp_path: Path, closed: str) -> None:
+    card_file(tmp_path)
+    command = f"{sys.executable} -m tunewright.cli run tune.yaml --model none --trials 1 {closed}"
+    ran = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    trials = json.loads(tunewright(tmp_path, "show", "--json").stdout)["trials"]
+    assert [t["status"] for t in trials] == ["done"]
+
+
 def test_a_metric_that_never_appears_shows_the_runs_last_lines(tmp_path: Path) -> None:
     path = card_file(tmp_path)
     path.write_text(path.read_text().replace("name: loss", "name: accuracy"))

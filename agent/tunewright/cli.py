@@ -1,6 +1,7 @@
 """The command line: its commands (`commands/`) put together, and how an error ends it."""
 
 import errno
+import os
 import sys
 from typing import Annotated
 
@@ -47,6 +48,7 @@ for command in (run, show, best, warmstart, init, mcp, chat, export, setup_local
 
 def main() -> None:
     """The `tunewright` command: each error is a line with the next step, and an exit code of its kind."""
+    _open_streams()
     try:
         code = app(standalone_mode=False)
     except TunerError as e:
@@ -69,6 +71,13 @@ def main() -> None:
     if code == INTERRUPTED_EXIT_CODE:  # typer may hand Ctrl-C back as a value
         typer.echo("interrupted: finished trials are kept; run the same command to go on", err=True)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_streams() -> None:
+    # Python has None for a stream that was closed before it started (`>&-`); in this order each gets its own number
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 if __name__ == "__main__":
