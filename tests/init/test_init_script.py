@@ -159,6 +159,22 @@ def test_dataclasses_for_hf_argument_parser_and_only_those_it_gets() -> None:
     assert options("with_hf_arguments.py")["dropout"].help == "share of units dropped"
 
 
+def test_a_field_that_has_help_and_no_default_is_required(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "from dataclasses import dataclass, field\n"
+        "from transformers import HfArgumentParser\n"
+        "@dataclass\n"
+        "class Arguments:\n"
+        '    model_name: str = field(metadata={"help": "where it lies"})\n'
+        '    rank: int = field(metadata={"help": "of LoRA"})\n'
+        '    alpha: float = field(default=16.0, metadata={"help": "of LoRA"})\n'
+        "    names: list[str] = field(default_factory=list)\n"
+        "HfArgumentParser(Arguments).parse_args_into_dataclasses()\n"
+    )
+    required = {o.name: o.required for o in read_script(tmp_path / "train.py").options}
+    assert required == {"model_name": True, "rank": True, "alpha": False, "names": False}
+
+
 def test_a_dataclass_that_nothing_parses_has_no_way_in(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text("from dataclasses import dataclass\n@dataclass\nclass A:\n    lr: float = 0.1\n")

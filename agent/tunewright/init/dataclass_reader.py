@@ -194,7 +194,7 @@ def _option(
         source=source,
         line=statement.lineno,
         help=help or _comment(module, statement, after),
-        required=statement.value is None and name not in given,
+        required=_is_bare(module, statement.value) and name not in given,
         **described,
     )
 
@@ -211,6 +211,15 @@ def _way_in(path: str, style: Style) -> tuple[str, str]:
         case _:
             flag = f"--{path}"
     return flag, passed(flag)
+
+
+def _is_bare(module: Module, node: ast.expr | None) -> bool:
+    """Whether the right-hand side of a field gives no default: there is none, or `field(metadata=...)` without one."""
+    if not isinstance(node, ast.Call):
+        return node is None
+    keywords = {keyword.arg for keyword in node.keywords}  # None stands for `**more`, which may hold one
+    plain = module.called(node.func).split(".")[-1] == "field" and not node.args
+    return plain and keywords.isdisjoint({None, "default", "default_factory", "factory", "init"})
 
 
 def _default(module: Module, node: ast.expr | None) -> tuple[Any, str, list[Any] | None]:
