@@ -111,6 +111,60 @@ def test_subcommands_and_shared_parents() -> None:
     ]
 
 
+SHARED = """\
+import argparse
+
+def common(p):
+    p.add_argument("--lr", type=float, default=1e-3)
+    model(p.add_argument_group("model"))
+
+def model(group):
+    group.add_argument("--width", type=int, default=64)
+
+def only_one(parser, *, small=False):
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--depth", type=int, default=2)
+
+class Data:
+    @staticmethod
+    def options(parent):
+        parent.add_argument("--batch", type=int, default=32)
+
+p = argparse.ArgumentParser()
+commands = p.add_subparsers(dest="command", required=True)
+train = commands.add_parser("train")
+common(train)
+only_one(parser=train)
+score = commands.add_parser("score")
+common(score)
+Data.options(p)
+p.parse_args()
+"""
+
+
+def test_a_parser_that_a_function_is_given_keeps_its_subcommand(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(SHARED)
+    reading = read_script(tmp_path / "train.py")
+    found = {(o.command, o.name): o.held_back for o in reading.options}
+    assert [*found] == [
+        ("train", "lr"), ("score", "lr"), ("train", "width"), ("score", "width"), ("train", "depth"), ("", "batch"),
+    ]  # fmt: skip
+    assert "excludes" in found["train", "depth"]
+    assert reading.commands == ("train", "score")
+
+
+def test_a_function_that_gives_its_parser_to_itself_is_read(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "import argparse\n"
+        "def add(parser, more):\n"
+        '    parser.add_argument("--lr", type=float, default=0.1)\n'
+        "    if more:\n"
+        "        add(parser, False)\n"
+        "add(argparse.ArgumentParser(), True)\n"
+    )
+    assert [(o.command, o.name) for o in read_script(tmp_path / "train.py").options] == [("", "lr")]
+
+
 def test_click() -> None:
     found = options("with_click.py")
     assert (found["lr"].kind, found["lr"].default, found["lr"].help) == ("float", 0.003, "Step size.")

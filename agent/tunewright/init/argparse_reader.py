@@ -26,11 +26,21 @@ _UNTYPED = "no type= in the script: a value that is passed arrives there as text
 class _Parser:
     command: str = ""
     exclusive: bool = False
-    homes: list[str] = field(default_factory=list)
-    """Commands that name it among their parents."""
+    homes: list["_Parser"] = field(default_factory=list)
+    """Parsers that name it among their parents, or that it stands for as a parameter of a function."""
 
     def commands(self) -> list[str]:
-        return list(dict.fromkeys(self.homes)) or [self.command]
+        found: list[str] = []
+        seen: set[int] = set()  # a function may hand its parser to itself
+        ahead = [self]
+        while ahead:
+            one = ahead.pop(0)
+            if id(one) in seen:
+                continue
+            seen.add(id(one))
+            ahead += one.homes
+            found += [] if one.homes else [one.command]
+        return list(dict.fromkeys(found)) or [self.command]
 
 
 @dataclass
@@ -58,6 +68,13 @@ class _Reader:
         self.adders: dict[str, _Parser] = {}
         """Names given to a parser's own `add_argument`, such as `add = parser.add_argument`."""
         self.pending: list[tuple[_Parser, Option]] = []
+        self.given: dict[tuple[str, str], _Parser] = {}
+        """Function and parameter -> what the calls of that function give it, where that is a parser."""
+        self.parameters: dict[int, tuple[int, _Parser]] = {}
+        """A name inside a function that is one of its parameters -> the function's line, and what it stands for."""
+        self.set_at: dict[str, int] = {}
+        """Name -> the line on which it was last given a parser."""
+        self._find_parameters()
 
     def read(self) -> Argparse:
         defaults: dict[str, Any] = {}
@@ -75,6 +92,7 @@ class _Reader:
                 case ast.Attribute(attr="set_defaults"):
                     defaults |= {k: self.module.value(v) for k, v in self.module.keywords(node).items()}
                 case _:
+                    self._handed_over(node)
                     self._parser(node)
         for parser, one in self.pending:
             fresh = as_default(defaults[one.name], one.kind) if one.name in defaults else None
@@ -84,6 +102,29 @@ class _Reader:
                 )
         self.found.commands = list(dict.fromkeys(o.command for o in self.found.options if o.command))
         return self.found
+
+    def _find_parameters(self) -> None:
+        for name, function in self.module.functions.items():
+            own = {p.arg: self.given.setdefault((name, p.arg), _Parser()) for p in _parameters(function)}
+            for node in ast.walk(function):
+                if isinstance(node, ast.Name) and node.id in own:
+                    # of functions inside one another, the inner one's parameters hide the outer one's
+                    line = max(function.lineno, self.parameters.get(id(node), (0,))[0])
+                    if line == function.lineno:
+                        self.parameters[id(node)] = line, own[node.id]
+
+    def _handed_over(self, node: ast.Call) -> None:
+        """Note which parsers a call gives the parameters of one of the script's own functions."""
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else self.module.called(node.func)
+        if name not in self.module.functions:
+            return
+        taken = [p.arg for p in _parameters(self.module.functions[name])]
+        if isinstance(node.func, ast.Attribute) and taken[:1] in (["self"], ["cls"]):
+            taken = taken[1:]
+        for parameter, value in [*zip(taken, node.args, strict=False), *self.module.keywords(node).items()]:
+            parser = self._parser(value)
+            if parser is not None and (name, parameter) in self.given:
+                self.given[name, parameter].homes.append(parser)
 
     def _events(self) -> "list[ast.Call | ast.Assign | ast.AnnAssign]":
         """Calls and assignments in the order of the file, so that a name means what it was last given."""
@@ -98,13 +139,16 @@ class _Reader:
         match node.value:
             case ast.Call() if (parser := self._parser(node.value)) is not None:
                 self.known |= dict.fromkeys(names, parser)
+                self.set_at |= dict.fromkeys(names, node.lineno)
             case ast.Attribute(value=owner, attr="add_argument"):
                 self.adders |= dict.fromkeys(names, self._parser(owner) or self.root)
 
     def _parser(self, node: ast.expr | None) -> _Parser | None:
         """The parser, group or subparser that an expression stands for; None where it is something else."""
         if isinstance(node, ast.Name | ast.Attribute):
-            return self.known.get(self.module.called(node))
+            name = self.module.called(node)
+            since, handed = self.parameters.get(id(node), (0, None))
+            return handed if handed is not None and self.set_at.get(name, 0) < since else self.known.get(name)
         if not isinstance(node, ast.Call):
             return None
         if id(node) not in self.made:
@@ -119,7 +163,7 @@ class _Reader:
         if self.module.called(node.func).split(".")[-1] in _PARSERS:
             parser = _Parser()
             self.found.description = self.found.description or self.module.text_of(keywords.get("description"))
-            self._adopt(keywords, "")
+            self._adopt(keywords, parser)
             return parser
         if not isinstance(node.func, ast.Attribute):
             return None
@@ -135,16 +179,17 @@ class _Reader:
                 self._unread(node, "a subcommand", "its name is made at run time")
                 return _Parser()
             command = f"{owner.command} {name}".strip() if owner else name
-            self._adopt(keywords, command)
-            return _Parser(command)
+            parser = _Parser(command)
+            self._adopt(keywords, parser)
+            return parser
         return None
 
-    def _adopt(self, keywords: dict[str, ast.expr], command: str) -> None:
+    def _adopt(self, keywords: dict[str, ast.expr], child: _Parser) -> None:
         parents = keywords.get("parents")
         for item in parents.elts if isinstance(parents, ast.List | ast.Tuple) else ():
             parent = self._parser(item)
             if parent is not None:
-                parent.homes.append(command)
+                parent.homes.append(child)
 
     def _argument(self, parser: _Parser, node: ast.Call) -> None:
         names = [self.module.value(arg) for arg in node.args]
@@ -246,3 +291,7 @@ class _Reader:
 
     def _unread(self, node: ast.Call, what: str, why: str) -> None:
         self.found.unread.append(Unread(node.lineno, what, why))
+
+
+def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:
+    return [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
