@@ -37,7 +37,7 @@ for level, names in enumerate(
         "surrogate_values",
         "surrogate",
         "acquisition brief",
-        "questions guard credit stopping telling health pruning confirmation",
+        "questions guard credit stopping telling health pruning confirmation libraries",
         "proposer executors toolbox view",
         "turns",
         "asking",

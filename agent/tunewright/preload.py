@@ -1,15 +1,13 @@
 """The surrogate's libraries, loaded while the first trials run: they take seconds, for which workers would wait."""
 
-from contextlib import suppress
-from functools import cache
-
 from tunewright.executors.base import Executor
 from tunewright.executors.local import LocalExecutor
+from tunewright.libraries import load
 from tunewright.turns import INITIAL
 
 
 def preload(executor: Executor, trials: int | None, *, ended: bool = False) -> None:
-    """Load them in this thread, where the surrogate's turn will come and what a trial itself loads is no matter.
+    """Load them and wait, where the surrogate's turn will come and what a trial itself loads is no matter.
 
     That is so where each trial is a process of its own. An objective in this process imports when it is first called,
     and two threads that import parts of one package at the same time may find it half loaded: after its first end.
@@ -24,10 +22,4 @@ def preload(executor: Executor, trials: int | None, *, ended: bool = False) -> N
     if trials is not None and trials <= INITIAL:
         return
     if ended or (isinstance(executor, LocalExecutor) and isinstance(executor.tool, CommandTool)):
-        _load()
-
-
-@cache
-def _load() -> None:
-    with suppress(Exception):  # the import where they are needed says what is wrong
-        import tunewright.acquisition  # noqa: F401
+        load()

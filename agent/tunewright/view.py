@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tunewright.card import TaskCard
 from tunewright.earlier import Earlier
+from tunewright.libraries import load
 from tunewright.seeds import draws
 from tunewright.stopping import share_used
 from tunewright.trial import Trial
@@ -93,6 +94,7 @@ class Views:
         taken = self.taken(trials)
         if sum(t.done for t in trials) < 2 or len(trials) < self._initial:
             return View(None, None, taken)
+        load()
         from tunewright.acquisition import suggest
         from tunewright.gp import one_thread
 
