@@ -1,16 +1,19 @@
 """What a study has found, as `Tuner.run` gives it."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from tunewright.card import TaskCard
+from tunewright.errors import StudyError
 from tunewright.ledger import Ledger
 from tunewright.stopping import StopReason
 from tunewright.study import Study
 from tunewright.trial import Trial
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
-    """What a study has found."""
+    """What a study has found; it stays as it is while the study goes on, and can be copied and pickled."""
 
     best: Trial | None
     """The best trial that fulfils the constraints; None while none does."""
@@ -23,15 +26,59 @@ class Result:
     """Every model call, what became of it, what each source delivered."""
     stopped: StopReason | None
 
+    def __repr__(self) -> str:
+        """A few lines: all trials with their curves would fill pages of a notebook."""
+        lines = [f"best: {_shown(self.best)}"]
+        lines += [f"default: {_shown(self.default)}"] if self.default is not None else []
+        lines += [f"front: {len(self.front)} trials"] if len(self.front) > 1 else []
+        lines += [f"trials: {len(self.trials)}, with a value: {sum(t.done for t in self.trials)}"]
+        lines += [f"stopped: {self.stopped.text}"] if self.stopped is not None else []
+        return "\n".join(["Result(", *(f"  {line}" for line in lines), ")"])
+
+
+def _shown(trial: Trial | None) -> str:
+    if trial is None:
+        return "none"
+    metrics = trial.outcome.metrics if trial.outcome is not None else {}
+    ended = ", ".join(f"{name}={value:.4g}" for name, value in metrics.items()) or trial.status
+    return f"trial {trial.number} ({trial.source}): {ended} with {trial.config!r}"
+
+
+@dataclass
+class _Kept:
+    """What a ledger reads of a study, without the database that it came from."""
+
+    card: TaskCard
+    calls: dict[str, Any]
+    latest: tuple[Trial, ...]
+    every: tuple[Trial, ...]
+
+    def set(self, key: str, value: Any) -> None:
+        """Refused."""
+        raise StudyError(f"{key!r} cannot be written: a result is read alone", "write into `Tuner.study`")
+
+    def attributes(self, prefix: str) -> dict[str, Any]:
+        """The calls whose key starts with the prefix."""
+        return {key: value for key, value in self.calls.items() if key.startswith(prefix)}
+
+    def trials(self) -> list[Trial]:
+        """The latest attempt of each trial."""
+        return list(self.latest)
+
+    def attempts(self) -> list[Trial]:
+        """Every attempt."""
+        return list(self.every)
+
 
 def result_of(study: Study, stopped: StopReason | None) -> Result:
     """What the study has found so far, and why it stopped."""
     trials = study.trials()
+    kept = _Kept(study.card, study.attributes("call/"), tuple(trials), tuple(study.attempts()))
     return Result(
         best=study.best(),
         default=next((t for t in trials if t.number == 0 and t.source == "default"), None),
         front=tuple(study.front()),
         trials=tuple(trials),
-        ledger=study.ledger,
+        ledger=Ledger(kept),
         stopped=stopped,
     )
