@@ -1,5 +1,6 @@
 """What a study has found, as `Tuner.run` gives it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,9 +58,14 @@ class _Kept:
         """Refused."""
         raise StudyError(f"{key!r} cannot be written: a result is read alone", "write into `Tuner.study`")
 
-    def attributes(self, prefix: str) -> dict[str, Any]:
-        """The calls whose key starts with the prefix."""
-        return {key: value for key, value in self.calls.items() if key.startswith(prefix)}
+    def swap(self, key: str, value: Any, *, before: Any = None) -> bool:
+        """Refused."""
+        self.set(key, value)
+        return False
+
+    def attributes(self, prefix: str, known: Collection[str] = ()) -> dict[str, Any]:
+        """The calls whose key starts with the prefix, but for those of known keys."""
+        return {key: value for key, value in self.calls.items() if key.startswith(prefix) and key not in known}
 
     def trials(self) -> list[Trial]:
         """The latest attempt of each trial."""
