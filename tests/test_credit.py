@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from toy import card, config, done, failed
 
+from tunewright import hypervolume
 from tunewright.credit import GAMMA, TELLING, Score, bad_start, next_turn, rewards, scores
 from tunewright.trial import Trial
 from tunewright_tools.base import Outcome
@@ -71,6 +72,23 @@ def test_of_several_metrics_the_growth_of_the_front_is_rewarded() -> None:
     assert 0.5 < reward[4] < reward[2] < reward[5] == 1  # between two others; a new end; better than all
     # (1, -1) and (1.5, -2) against (2, 0): volume 1 before, 1.5 after
     assert reward[2] == pytest.approx(0.5 + 0.5 * math.log2(1.5))
+
+
+def test_of_several_metrics_each_trial_that_joins_the_front_is_weighed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = [{"name": "loss", "direction": "minimize"}, {"name": "size", "direction": "minimize"}]
+    several, weighed = card(metric=None, direction=None, metrics=metrics), []
+    growth = hypervolume.growth
+    monkeypatch.setattr(hypervolume, "growth", lambda before, row: weighed.append(row) or growth(before, row))
+    rng = np.random.default_rng(3)
+    losses = [(0.3, 0.9), (0.91, 0.32), *rng.uniform(1, 2, (300, 2)).tolist(), (0.6, 0.61)]
+    trials = [
+        Trial(i, config(), "surrogate", status="done", outcome=Outcome("done", {"loss": a, "size": b}))
+        for i, (a, b) in enumerate(losses)
+    ]
+    for n in range(280, 304):
+        scores(several, trials[:n], ["surrogate", "llm"])
+    assert len(weighed) == 2  # the second and the last, and nothing anew for each of the turns
+    assert next_turn(several, trials, ["surrogate"], np.random.default_rng(0)) == "surrogate"
 
 
 def test_an_infeasible_improvement_earns_nothing() -> None:

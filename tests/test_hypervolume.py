@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tunewright.hypervolume import growth, on_front, reference, volume
+from tunewright import hypervolume
+from tunewright.hypervolume import Front, added, growth, on_front, reference, volume
 
 Array = NDArray[np.float64]
 
@@ -99,3 +100,36 @@ def test_scale_and_shift_of_a_loss_change_no_share() -> None:
     shares = [np.divide(*growth(rows[:-1], rows[-1])) for rows in (Y, Z)]
     assert shares[0] == pytest.approx(shares[1], rel=1e-6)
     assert (reference(Y) > Y[on_front(Y)].max(0)).all()
+
+
+@pytest.mark.parametrize("m", [2, 3, 5])
+@pytest.mark.parametrize("ties", [False, True])
+def test_rows_that_come_one_after_another_have_the_same_front_and_growth(m: int, ties: bool) -> None:
+    Y, front = _rows(16, m, seed=m, ties=ties), Front(m)
+    front.add(Y[0])
+    for i in range(1, len(Y)):
+        covered = bool((Y[:i] <= Y[i]).all(1).any())
+        assert front.covers(Y[i]) == covered
+        r = reference(Y[: i + 1])
+        grown, had = volume(Y[: i + 1], r) - volume(Y[:i], r), volume(Y[:i], r)
+        if not covered:
+            assert front.growth(Y[i]) == pytest.approx((grown, had), rel=1e-9)
+        assert added(Y[:i], Y[i], r) == pytest.approx(grown, abs=1e-9 * had)
+        front.add(Y[i])
+        assert {tuple(row) for row in front.rows} == {tuple(row) for row in Y[: i + 1][on_front(Y[: i + 1])]}
+
+
+def test_a_row_beyond_the_reference_adds_nothing() -> None:
+    assert added(np.zeros((0, 3)), np.array([2.0, 2.0, 0.0]), np.ones(3)) == 0.0
+
+
+def test_the_work_for_a_volume_does_not_explode_with_the_number_of_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    P, calls = _rows(30, 5, seed=1), []
+
+    def counted(P: Array, r: Array) -> float:
+        calls.append(len(P))
+        return volume(P, r)
+
+    monkeypatch.setattr(hypervolume, "volume", counted)
+    counted(P, np.ones(5))
+    assert len(calls) < 3000

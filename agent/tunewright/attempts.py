@@ -116,9 +116,13 @@ def front(card: TaskCard, trials: Sequence[Trial]) -> list[Trial]:
     if len(card.metrics) == 1:
         found = best(card, trials)
         return [] if found is None else [found]
+    import numpy as np
+
+    from tunewright.hypervolume import on_front
+
     feasible = _feasible(card, trials)
-    losses = [[m.loss(_metrics(t)[m.name]) for m in card.metrics] for t in feasible]
-    return [t for t, mine in zip(feasible, losses, strict=True) if not any(_beats(other, mine) for other in losses)]
+    losses = np.array([[m.loss(_metrics(t)[m.name]) for m in card.metrics] for t in feasible])
+    return [t for t, on in zip(feasible, on_front(losses), strict=True) if on]
 
 
 def _feasible(card: TaskCard, trials: Sequence[Trial]) -> list[Trial]:
@@ -128,7 +132,3 @@ def _feasible(card: TaskCard, trials: Sequence[Trial]) -> list[Trial]:
 def _metrics(trial: Trial) -> dict[str, float]:
     assert trial.outcome is not None
     return trial.outcome.metrics
-
-
-def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
-    return all(a <= b for a, b in zip(one, other, strict=True)) and list(one) != list(other)

@@ -15,6 +15,7 @@ model whose proposals the guard refuses costs a call, not a trial: the surrogate
 """
 
 import math
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ class Score:
 
 def rewards(card: TaskCard, trials: Sequence[Trial]) -> dict[int, float]:
     """Reward in [0, 1] of each finished trial, by number; in the order of the numbers."""
-    before: list[list[float]] = []
+    before = _Values() if len(card.metrics) == 1 else _Front(len(card.metrics))
     out: dict[int, float] = {}
     for t in sorted(trials, key=lambda t: t.number):
         if t.running or t.status in ("lost", "cancelled"):
@@ -56,27 +57,47 @@ def rewards(card: TaskCard, trials: Sequence[Trial]) -> dict[int, float]:
         out[t.number] = 0.0
         if not t.done or t.outcome is None or not card.feasible(t.outcome.metrics):
             continue
-        losses = [m.loss(t.outcome.metrics[m.name]) for m in card.metrics]
-        if before:
-            out[t.number] = _reward(*_gain(before, losses))
-        before.append(losses)
+        if (gained := before.take([m.loss(t.outcome.metrics[m.name]) for m in card.metrics])) is not None:
+            out[t.number] = _reward(*gained)
     return out
 
 
-def _gain(before: Sequence[Sequence[float]], losses: Sequence[float]) -> tuple[float, float]:
-    """The d and s of a trial with these losses."""
-    if len(losses) > 1:
+class _Values:
+    """The losses of one metric so far."""
+
+    def __init__(self) -> None:
+        self._sorted: list[float] = []
+
+    def take(self, losses: Sequence[float]) -> tuple[float, float] | None:
+        """The d and s of a trial with these losses, which counts from now on; None where there is no gain."""
+        (loss,), values = losses, self._sorted
+        gained = None
+        if values and loss < values[0]:
+            from statistics import quantiles
+
+            spread = quantiles(values, n=4, method="inclusive")[0] - values[0] if len(values) > 1 else 0.0
+            gained = values[0] - loss, spread
+        insort(values, loss)
+        return gained
+
+
+class _Front:
+    """The front of several metrics so far."""
+
+    def __init__(self, metrics: int) -> None:
+        from tunewright.hypervolume import Front
+
+        self._front = Front(metrics)
+
+    def take(self, losses: Sequence[float]) -> tuple[float, float] | None:
+        """As `_Values.take`."""
         import numpy as np
 
-        from tunewright.hypervolume import growth
-
-        return growth(np.array(before), np.array(losses))
-    from statistics import quantiles
-
-    values = [loss for (loss,) in before]
-    best = min(values)
-    spread = quantiles(values, n=4, method="inclusive")[0] - best if len(values) > 1 else 0.0
-    return best - losses[0], spread
+        row = np.array(losses)
+        first = len(self._front.rows) == 0
+        gained = None if first or self._front.covers(row) else self._front.growth(row)
+        self._front.add(row)
+        return gained
 
 
 def _reward(gain: float, spread: float) -> float:
@@ -114,6 +135,8 @@ def next_turn(card: TaskCard, trials: Sequence[Trial], sources: Sequence[Source]
         u -= FLOOR[guest]
         if u < 0:
             return guest
+    if len(sources) == 1:
+        return sources[0]
     drawn = {s: rng.beta(score.a, score.b) for s, score in scores(card, trials, sources).items()}
     return max(drawn, key=lambda s: drawn[s])
 

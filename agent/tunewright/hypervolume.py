@@ -10,6 +10,7 @@
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,11 @@ _LEAST = 0.1
 
 def on_front(Y: Array) -> NDArray[np.bool_]:
     """Which rows no other row beats: is as good in every loss and better in one; shape (n,). Equal rows all count."""
-    no_worse = (Y[:, None, :] <= Y[None, :, :]).all(-1)
-    better = (Y[:, None, :] < Y[None, :, :]).any(-1)
+    n = len(Y)
+    no_worse, better = np.ones((n, n), dtype=bool), np.zeros((n, n), dtype=bool)
+    for column in Y.T:
+        no_worse &= column[:, None] <= column
+        better |= column[:, None] < column
     return np.asarray(~(no_worse & better).any(0))
 
 
@@ -48,7 +52,11 @@ def reference(Y: Array) -> Array:
 
 
 def volume(P: Array, r: Array) -> float:
-    """V(P, r); 0 where no row of P is better than r in every loss. Sums slabs along the last loss."""
+    """V(P, r); 0 where no row of P is better than r in every loss.
+
+    Sums what each row adds to those with a smaller last loss: all of it lies between its last loss and that of r, so
+    that it is a volume in one loss less.
+    """
     P = P[(r > P).all(1)]
     if len(P) == 0:
         return 0.0
@@ -57,14 +65,51 @@ def volume(P: Array, r: Array) -> float:
     if P.shape[1] == 2:
         first, second = P[np.argsort(P[:, 0])].T
         return float(np.diff(first, append=r[0]) @ (r[1] - np.minimum.accumulate(second)))
-    cuts = np.unique(P[:, -1])
-    widths = np.diff(cuts, append=r[-1])
-    return sum(float(w) * volume(P[P[:, -1] <= low, :-1], r[:-1]) for low, w in zip(cuts, widths, strict=True))
+    P = P[on_front(P)]
+    P = P[np.argsort(P[:, -1], kind="stable")]
+    heights = (r[-1] - P[:, -1]).tolist()
+    return sum(h * added(P[:i, :-1], p[:-1], r[:-1]) for i, (p, h) in enumerate(zip(P, heights, strict=True)))
+
+
+def added(P: Array, row: Array, r: Array) -> float:
+    """By how much V(P, r) grows when a row joins P, shape (k, m), where k may be 0."""
+    return float(np.prod(r - row)) - volume(np.maximum(P, row), r) if (r > row).all() else 0.0
 
 
 def growth(before: Array, row: Array) -> tuple[float, float]:
     """By how much V grows when a row joins those before, shapes (n, m) and (m,), and V before; r of all of them."""
-    Y = np.vstack([before, row])
-    r = reference(Y)
-    had = volume(before, r)
-    return (0.0 if (before <= row).all(1).any() else volume(Y, r) - had), had
+    r = reference(np.vstack([before, row]))
+    return (0.0 if (before <= row).all(1).any() else added(before, row, r)), volume(before, r)
+
+
+@lru_cache(2048)
+def _growth(before: bytes, row: bytes, m: int) -> tuple[float, float]:
+    # each choice of a study goes through all trials anew, and what those before have added stays as it was
+    return growth(np.frombuffer(before).reshape(-1, m), np.frombuffer(row))
+
+
+class Front:
+    """The front of rows that come one after another, so that none is compared with all before it.
+
+    Args:
+        m: losses of a row.
+    """
+
+    def __init__(self, m: int) -> None:
+        self.rows: Array = np.zeros((0, m))
+        self._worst = np.full(m, -np.inf)
+
+    def covers(self, row: Array) -> bool:
+        """Whether some row so far is as good in every loss."""
+        return bool((self.rows <= row).all(1).any())
+
+    def growth(self, row: Array) -> tuple[float, float]:
+        """`growth` from all rows so far, of which there is one at least."""
+        before = np.vstack([self.rows, self._worst])  # `reference` asks for the worst of all rows
+        return _growth(before.tobytes(), row.tobytes(), len(row))
+
+    def add(self, row: Array) -> None:
+        """Take in a row."""
+        self._worst = np.maximum(self._worst, row)
+        if not self.covers(row):
+            self.rows = np.vstack([self.rows[~(row <= self.rows).all(1)], row])

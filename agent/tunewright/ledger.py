@@ -237,18 +237,17 @@ def _share_the_front(feasible: list[tuple[dict[str, Any], list[float]]]) -> None
     """Count for each source its trials that joined the front, and the hypervolume that they added."""
     import numpy as np
 
-    from tunewright.hypervolume import reference, volume
+    from tunewright.hypervolume import Front, added, reference, volume
 
     Y = np.array([losses for _, losses in feasible])
     r = reference(Y)
-    total, before = volume(Y, r), 0.0
-    for i, (mine, _) in enumerate(feasible):
-        if (Y[:i] <= Y[i]).all(1).any():
+    total, front = volume(Y, r), Front(Y.shape[1])
+    for (mine, _), row in zip(feasible, Y, strict=True):
+        if front.covers(row):
             continue
-        now = volume(Y[: i + 1], r)
         mine["incumbents"] += 1
-        mine["gain"] += (now - before) / total if i else 0.0
-        before = now
+        mine["gain"] += added(front.rows, row, r) / total if len(front.rows) else 0.0
+        front.add(row)
 
 
 def reason_kind(verdict: Verdict) -> str:
