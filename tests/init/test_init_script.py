@@ -329,6 +329,41 @@ def test_each_parser_of_dataclasses_has_flags_of_its_own(tmp_path: Path, rows: l
     assert [o.argument for o in read_script(script).tunable] == expected
 
 
+@pytest.mark.parametrize(
+    ("fields", "rows", "expected"),
+    [  # each was compared with what simple-parsing 0.1.9 itself takes
+        ("a: A\n    b: B\n    top: int = 3", ["parse(C)"], ["--a.lr", "--wa", "--b.lr", "--wb", "--top"]),
+        ("lr: float = 0\n    a: A\n    b: B", ["parse(C)"], ["--lr", "--a.lr", "--wa", "--b.lr", "--wb"]),
+        ("e: A\n    f: A", ["parse(C)"], ["--e.lr", "--e.wa", "--f.lr", "--f.wa"]),
+        ("a: A\n    n: N", ["parse(C)"], ["--lr", "--wa", "--e.lr", "--e.wa", "--f.lr", "--f.wa"]),
+        (
+            "n: N\n    m: N",
+            ["parse(C)"],
+            [f"--{n}.{e}.{field}" for n in "nm" for e in "ef" for field in ("lr", "wa")],
+        ),
+        (
+            "top: int = 3",
+            ["p = ArgumentParser()", "p.add_arguments(A, 'one')", "p.add_arguments(B, dest='two')"],
+            ["--one.lr", "--wa", "--two.lr", "--wb"],
+        ),
+    ],
+)
+def test_simple_parsing_tells_fields_of_the_same_name_apart_by_their_path(
+    tmp_path: Path, fields: str, rows: list[str], expected: list[str]
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from dataclasses import dataclass\nfrom simple_parsing import ArgumentParser, parse\n"
+        "@dataclass\nclass A:\n    lr: float = 0.1\n    wa: float = 0.5\n"
+        "@dataclass\nclass B:\n    lr: float = 0.2\n    wb: float = 0.5\n"
+        "@dataclass\nclass N:\n    e: A\n    f: A\n"
+        f"@dataclass\nclass C:\n    {fields}\n" + "\n".join(rows)
+    )
+    found = read_script(script).options
+    assert [o.label for o in found] == expected
+    assert [o.argument for o in found] == [f"{label}={{{o.name}}}" for label, o in zip(expected, found, strict=True)]
+
+
 def test_options_of_another_file_are_named(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(

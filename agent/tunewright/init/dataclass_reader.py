@@ -9,6 +9,7 @@ from typing import Any, Literal
 from tunewright.init.annotations import by_name, shape
 from tunewright.init.options import SWITCH, option, passed, two_forms
 from tunewright.init.reading import Option, Source, Unread
+from tunewright.init.short_flags import short_flags
 from tunewright.init.syntax import MOST_OPTIONS, Module
 
 Style = Literal["flag", "simple", "tyro", "dotted", "hydra", "none"]
@@ -37,6 +38,8 @@ class Dataclasses:
     unread: list[Unread] = field(default_factory=list)
     classes: int = 0
     """Classes looked into so far, each as often as it is named."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """Path of a field -> its flag, where that hangs on all fields."""
 
 
 def read(module: Module) -> Dataclasses:
@@ -47,9 +50,23 @@ def read(module: Module) -> Dataclasses:
     inner = {told.nested for name in classes for told in _shapes(module, name)}
     if not roots:
         roots = {name: "none" for name in classes if name not in inner}
+    places = {name: f"{_dest(module, name)}." if style == "simple" else "" for name, style in roots.items()}
+    whole = Dataclasses()
+    for name in (name for name, style in roots.items() if style == "simple"):
+        _fields(module, name, "simple", places[name], 0, whole)
+    found.flags = short_flags(o.aliases[0][2:] for o in whole.options)
     for name, style in roots.items():
-        _fields(module, name, style, "", 0, found)
+        _fields(module, name, style, places[name], 0, found)
     return found
+
+
+def _dest(module: Module, name: str) -> str:
+    """Where simple-parsing puts what it makes of a class that is handed to it."""
+    for call in module.calls:
+        last = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        if last == "add_arguments" and any(isinstance(a, ast.Name) and a.id == name for a in call.args[:1]):
+            return module.text_of(call.args[1] if len(call.args) > 1 else module.keywords(call).get("dest")) or "config"
+    return "config"
 
 
 def _is_dataclass(module: Module, node: ast.ClassDef) -> bool:
@@ -136,11 +153,10 @@ def _fields(
             if isinstance(stated, ast.Constant) and stated.value is None:
                 found.unread.append(Unread(statement.lineno, inner[:-1], "it is not there unless asked for (None)"))
                 continue
-            # a parser of plain flags puts the inner fields beside the outer ones
-            place = "" if style in ("flag", "simple") else inner
+            place = "" if style == "flag" else inner  # which puts the inner fields beside the outer ones
             _fields(module, told.nested, style, place, depth + 1, found, given=_made_with(module, start, told.nested))
             continue
-        found.options.append(_option(module, statement, told, style, prefix, after, given))
+        found.options.append(_option(module, statement, told, style, prefix, after, given, found.flags))
 
 
 def _made_with(module: Module, node: ast.expr | None, name: str) -> dict[str, ast.expr]:
@@ -164,6 +180,7 @@ def _option(
     prefix: str,
     after: ast.stmt | None,
     given: Mapping[str, ast.expr],
+    flags: Mapping[str, str],
 ) -> Option:
     assert isinstance(statement.target, ast.Name)
     name = statement.target.id
@@ -173,7 +190,8 @@ def _option(
     listed = told.choices
     if style != "flag":  # of these parsers, only Hugging Face's takes an enumeration's values
         listed, default = by_name(told, default)
-    label, argument = _way_in(f"{prefix}{name}", style)
+    path = f"{prefix}{name}"
+    label, argument = _way_in(flags.get(path, path) if style == "simple" else path, style)
     described: dict[str, Any] = {"kind": told.kind, "default": default, "argument": argument, "held": told.why}
     if listed is not None or choices is not None:
         described["choices"] = choices if choices is not None else listed
