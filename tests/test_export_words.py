@@ -1,13 +1,14 @@
 """What the texts and spaces for foreign optimizers say, as far as it needs none of them."""
 
 from importlib import import_module
+from typing import Any
 
 import pytest
 from toy import card, config, done, failed
 
 from tunewright import warmstart
 from tunewright.errors import SpaceError, StudyError
-from tunewright.export import TARGETS, to
+from tunewright.export import TARGETS, flaml, nevergrad, to
 from tunewright.export.common import at_fault, settled, valued
 from tunewright.points import Point
 from tunewright.space import Choice, Float, Int, Space
@@ -113,4 +114,14 @@ def test_held_values_bind_new_configurations_only() -> None:
 
 
 def test_rounding_errors_are_settled() -> None:
-    assert settled({"a": 0.10000000000000002, "b": 3, "c": "x"}) == {"a": 0.1, "b": 3, "c": "x"}
+    space = Space(Float("a", 0, 1), Int("b", 1, 9), Choice("c", ["x", "y"]))
+    assert settled({"a": 0.10000000000000002, "b": 3, "c": "x"}, space) == {"a": 0.1, "b": 3, "c": "x"}
+
+
+@pytest.mark.parametrize("value", [1 / 3, 0.1 + 0.2, 123456789.12345679])
+@pytest.mark.parametrize("read", [flaml.config, nevergrad.config])
+def test_a_choice_comes_back_with_all_its_digits(value: float, read: Any) -> None:
+    task = card(space=Space(Choice("share", [value, 2.5]), Float("lr", 0, 1)))
+    found = read({"share": value, "lr": 0.10000000000000002}, task)
+    assert found == {"share": value, "lr": 0.1}
+    assert not task.space.check(found).faults

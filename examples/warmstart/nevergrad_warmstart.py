@@ -9,6 +9,6 @@ optimizer = ng.optimizers.NGOpt(space(card), budget=20)
 suggest(warmstart(card, n=5, model=None), card, optimizer)  # model="openai/NAME": a model's points
 for _ in range(20):
     candidate = optimizer.ask()
-    c = config(candidate.value)
+    c = config(candidate.value, card)
     optimizer.tell(candidate, abs(c["learning_rate"] - 0.08) + c["max_depth"])
-print(config(optimizer.provide_recommendation().value))
+print(config(optimizer.provide_recommendation().value, card))

@@ -21,7 +21,7 @@ def ran(task: TaskCard, n: int, **given: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
 
     def objective(drawn: dict[str, Any]) -> dict[str, float]:
-        found.append(config(drawn))
+        found.append(config(drawn, task))
         return {"loss": loss(found[-1])}
 
     tune.run(objective, config=space(task), metric="loss", num_samples=n, verbose=0, **given)
@@ -66,7 +66,7 @@ def test_a_metric_that_is_to_be_large_keeps_its_sign() -> None:
 def test_the_space_is_respected() -> None:
     task = flat_card()
     search = RandomSearch(metric="loss", mode="min", space=space(task))
-    found = [config(search.suggest(str(i))) for i in range(200)]
+    found = [config(search.suggest(str(i)), task) for i in range(200)]
     obeys(task, found)
     spread(found)
 
@@ -77,5 +77,5 @@ def test_the_text_runs_by_itself(tmp_path: Path) -> None:
     (tmp_path / "start.py").write_text(to("flaml", points, task))
     found: list[dict[str, Any]] = []
     run = runpy.run_path(str(tmp_path / "start.py"))["run"]
-    run(lambda drawn: found.append(config(drawn)) or {"loss": 0.0}, metric="loss", num_samples=5, verbose=0)
+    run(lambda drawn: found.append(config(drawn, task)) or {"loss": 0.0}, metric="loss", num_samples=5, verbose=0)
     assert alike(found[:4], points.configs)

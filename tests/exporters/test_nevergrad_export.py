@@ -1,4 +1,5 @@
 import runpy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tunewright.space import Choice, Float, Int, Space  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def drawn(optimizer: Any, n: int, unpack: Any = config) -> list[dict[str, Any]]:
+def drawn(optimizer: Any, n: int, unpack: Any) -> list[dict[str, Any]]:
     found = []
     for _ in range(n):
         candidate = optimizer.ask()
@@ -33,7 +34,7 @@ def test_the_points_come_out_first_conditions_included(name: str) -> None:
     points = points_of(task, 5)
     optimizer = ng.optimizers.registry[name](space(task), budget=30)
     suggest(points, task, optimizer)
-    found = drawn(optimizer, 20)
+    found = drawn(optimizer, 20, partial(config, card=task))
     assert alike(found[:5], points.configs)
     obeys(task, found)
 
@@ -46,8 +47,8 @@ def test_told_trials_are_known(name: str) -> None:
     assert optimizer.num_tell_not_asked == 8
     best = optimizer.provide_recommendation()
     told = [t.config for t in trials[:8]]
-    assert any(alike([config(best.value)], [values]) for values in told)
-    obeys(task, drawn(optimizer, 3))
+    assert any(alike([config(best.value, task)], [values]) for values in told)
+    obeys(task, drawn(optimizer, 3, partial(config, card=task)))
 
 
 def test_a_metric_that_is_to_be_large_is_negated() -> None:
@@ -61,7 +62,7 @@ def test_the_space_is_respected() -> None:
     task = flat_card()
     made = space(task)
     made.random_state.seed(0)
-    found = [config(made.sample().value) for _ in range(200)]
+    found = [config(made.sample().value, task) for _ in range(200)]
     obeys(task, found)
     spread(found)
 
@@ -86,5 +87,5 @@ def test_nested_conditions_and_the_text(tmp_path: Path) -> None:
     names = runpy.run_path(str(tmp_path / "start.py"))
     found = drawn(names["in_line"](ng.optimizers.TwoPointsDE(names["space"], budget=40)), 40, names["flat"])
     assert alike(found[:2], [point.config for point in first])
-    obeys(task, map(settled, found))
+    obeys(task, (settled(values, task.space) for values in found))
     assert {"c" in values for values in found} == {True, False}

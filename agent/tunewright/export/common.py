@@ -149,12 +149,14 @@ def native(config: Mapping[str, Any]) -> Config:
     return {name: value.item() if hasattr(value, "item") else value for name, value in config.items()}
 
 
-def settled(config: Mapping[str, Any]) -> Config:
+def settled(config: Mapping[str, Any], space: Space) -> Config:
     """The configuration in Python's own values, real ones in 15 digits, without the rounding errors of a scale.
 
-    With them, a value at a bound may lie outside of it.
+    With them, a value at a bound may lie outside of it. A choice comes back as it is, with all its digits.
     """
-    return {name: float(f"{value:.15g}") if type(value) is float else value for name, value in native(config).items()}
+    scaled = {p.name for p in space if isinstance(p, Float) and p.step is None}
+    found = native(config)
+    return found | {name: float(f"{found[name]:.15g}") for name in scaled if name in found}
 
 
 # -- trials ------------------------------------------------------------------------------------------------------------

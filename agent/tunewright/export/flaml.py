@@ -46,9 +46,9 @@ def arguments(card: TaskCard, points: Iterable[Point] = (), trials: Iterable[Tri
     }
 
 
-def config(drawn: Mapping[str, Any]) -> Config:
+def config(drawn: Mapping[str, Any], card: TaskCard) -> Config:
     """The configuration of what FLAML hands to the objective, in Python's own types and without rounding errors."""
-    return settled(drawn)
+    return settled(drawn, card.space)
 
 
 def space(card: TaskCard) -> dict[str, Any]:

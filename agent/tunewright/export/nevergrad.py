@@ -69,12 +69,13 @@ def _nested(space: Space, config: Config, parameters: Iterable[Parameter]) -> di
     return found
 
 
-def config(value: dict[str, Any]) -> Config:
+def config(value: dict[str, Any], card: TaskCard) -> Config:
     """The configuration of a candidate's `value`; an inactive parameter is absent.
 
-    Nevergrad scales what it is given and back; real numbers are cut to 15 digits, without those rounding errors.
+    Nevergrad scales what it is given and back; real numbers on a scale are cut to 15 digits, without those rounding
+    errors.
     """
-    return settled(flat(value))
+    return settled(flat(value), card.space)
 
 
 def space(card: TaskCard) -> Any:
