@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tunewright import hypervolume
-from tunewright.hypervolume import Front, added, growth, on_front, reference, volume
+from tunewright.hypervolume import Front, added, growth, on_front, reference, scaled, volume
 
 Array = NDArray[np.float64]
 
@@ -133,3 +133,23 @@ def test_the_work_for_a_volume_does_not_explode_with_the_number_of_losses(monkey
     monkeypatch.setattr(hypervolume, "volume", counted)
     counted(P, np.ones(5))
     assert len(calls) < 3000
+
+
+@pytest.mark.parametrize("unit", [1e200, 1e307, 1e-200, 1e-300])
+def test_losses_near_the_ends_of_the_floats_keep_their_shares(unit: float) -> None:
+    Y = _rows(12, 3, seed=2)
+    for other in (np.full(3, unit), np.array([unit, 1.0, 1.0])):
+        there = Y * other
+        expected, found = growth(Y[:-1], Y[-1]), growth(there[:-1], there[-1])
+        assert found[0] / found[1] == pytest.approx(expected[0] / expected[1], rel=1e-9)
+
+
+def test_losses_of_usual_size_are_left_as_they_are() -> None:
+    Y = np.array([[1e-30, 5.0, 0.0], [1e30, -3.0, 0.0]])
+    same, exponents = scaled(Y)
+    assert (same == Y).all()
+    assert exponents.tolist() == [0, 0, 0]
+    two = np.array([[-1.5e308, 3.0], [1.5e308, 4.0]])
+    made, exponents = scaled(two)
+    assert exponents.tolist() == [1024, 0]
+    assert (np.ldexp(made, exponents) == two).all()

@@ -107,7 +107,6 @@ def test_a_study_without_a_best_trial_says_why_there_is_none(tmp_path: Path, sta
     assert "configurati\n" not in shown
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of sums that go beyond
 def test_values_near_the_end_of_the_floats_make_json_that_any_parser_reads(tmp_path: Path, capsys) -> None:
     metrics = [{"name": "loss", "direction": "minimize"}, {"name": "size", "direction": "minimize"}]
     space = {"x": {"type": "float", "low": 0, "high": 4}}

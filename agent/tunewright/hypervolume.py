@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_USUAL = 1000
+"""The product of all losses stays within 2 to this power, and 2 to minus this power: then so does each volume."""
 _LEAST = 0.1
 """How far beyond the worst of the front r lies at least, as a share of the front's range."""
 
@@ -29,6 +31,16 @@ def on_front(Y: Array) -> NDArray[np.bool_]:
         no_worse &= column[:, None] <= column
         better |= column[:, None] < column
     return np.asarray(~(no_worse & better).any(0))
+
+
+def scaled(Y: Array) -> tuple[Array, NDArray[np.int_]]:
+    """Y in units in which no volume is beyond all floats or below them, and log2 of the units, shape (m,).
+
+    The units are 1 but for losses of such a size that a product of m of them is: those are near 1 in theirs.
+    """
+    exponents = np.frexp(np.abs(Y).max(0))[1].astype(int)
+    exponents[np.abs(exponents) * Y.shape[1] < _USUAL] = 0
+    return np.ldexp(Y, -exponents), exponents
 
 
 def reference(Y: Array) -> Array:
@@ -77,9 +89,13 @@ def added(P: Array, row: Array, r: Array) -> float:
 
 
 def growth(before: Array, row: Array) -> tuple[float, float]:
-    """By how much V grows when a row joins those before, shapes (n, m) and (m,), and V before; r of all of them."""
-    r = reference(np.vstack([before, row]))
-    return (0.0 if (before <= row).all(1).any() else added(before, row, r)), volume(before, r)
+    """By how much V grows when a row joins those before, shapes (n, m) and (m,), and V before; r of all of them.
+
+    Both in the units of `scaled`.
+    """
+    Y, _ = scaled(np.vstack([before, row]))
+    r = reference(Y)
+    return (0.0 if (before <= row).all(1).any() else added(Y[:-1], Y[-1], r)), volume(Y[:-1], r)
 
 
 @lru_cache(2048)

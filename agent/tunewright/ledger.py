@@ -237,9 +237,9 @@ def _share_the_front(feasible: list[tuple[dict[str, Any], list[float]]]) -> None
     """Count for each source its trials that joined the front, and the hypervolume that they added."""
     import numpy as np
 
-    from tunewright.hypervolume import Front, added, reference, volume
+    from tunewright.hypervolume import Front, added, reference, scaled, volume
 
-    Y = np.array([losses for _, losses in feasible])
+    Y, _ = scaled(np.array([losses for _, losses in feasible]))
     r = reference(Y)
     total, front = volume(Y, r), Front(Y.shape[1])
     for (mine, _), row in zip(feasible, Y, strict=True):

@@ -101,18 +101,20 @@ def front(study: "Study") -> Front | None:
         return None
     import numpy as np
 
-    from tunewright.hypervolume import reference, volume
+    from tunewright.hypervolume import reference, scaled, volume
 
     done = [
         t.outcome.metrics for t in study.trials() if t.done and t.outcome and study.card.feasible(t.outcome.metrics)
     ]
-    Y = np.array([[m.loss(found[m.name]) for m in metrics] for found in done])
+    Y, exponents = scaled(np.array([[m.loss(found[m.name]) for m in metrics] for found in done]))
     r = reference(Y)
+    with np.errstate(over="ignore"):  # what is beyond all floats is infinite
+        covered, ends = float(np.ldexp(volume(Y, r), exponents.sum())), np.ldexp(r, exponents)
     return Front(
         tuple(trials),
         tuple(m.name for m in metrics),
-        {m.name: m.value(float(end)) for m, end in zip(metrics, r, strict=True)},
-        volume(Y, r),
+        {m.name: m.value(float(end)) for m, end in zip(metrics, ends, strict=True)},
+        covered,
     )
 
 
