@@ -224,3 +224,16 @@ def test_each_distribution_has_its_parameter() -> None:
     assert list(read.space) == wanted
     assert read.params({"a": 2.0, "d": 2}) == {"a": 2.0, "d": 2, "e": None}
     assert SearchSpace({"max depth": [None, 3]}).params({"max_depth": "None"}) == {"max depth": None}
+
+
+def test_clones_share_a_chat_and_nothing_else() -> None:
+    chat = Scripted([{"proposals": [{"config": {"C": 3.0}}]}], repeat_last=True)
+    mine = search(model=chat, n_trials=5)
+    made = clone(mine)
+    assert made.model is mine.model is chat
+    assert made.estimator is not mine.estimator
+    assert made.get_params(deep=False).keys() == mine.get_params(deep=False).keys()
+    cross_val_score(mine, X, y, cv=2, error_score="raise")  # which clones it for each fold
+    assert chat.requests
+    assert not hasattr(made, "best_params_")
+    assert not hasattr(clone(search(n_trials=2).fit(X, y)), "best_params_")

@@ -3,11 +3,13 @@
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs  # type: ignore[import-untyped]
+from sklearn.base import _clone_parametrized
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state, get_tags
@@ -43,7 +45,7 @@ class TunewrightSearchCV(BaseSearchCV):  # type: ignore[misc]
             loguniform, randint) as `RandomizedSearchCV` takes it.
         n_trials: candidates; fewer where the space holds no more.
         model: "local", "openai/NAME", "PROVIDER/NAME", a `Chat`, or None for the surrogate alone. It is told
-            statistics of the data (rows, features, classes, correlations), never a cell of it.
+            statistics of the data (rows, features, classes, correlations), never a cell of it. Clones share a `Chat`.
         goal: what is tuned and what for, for the model; the estimator's name unless given.
         known: facts that the model should know, one sentence each.
         storage: where the trials are recorded (an SQLAlchemy URL); a study that is there already is not continued.
@@ -105,6 +107,13 @@ class TunewrightSearchCV(BaseSearchCV):  # type: ignore[misc]
         self.storage = storage
         self.base_url = base_url
         self.random_state = random_state
+
+    def __sklearn_clone__(self) -> "TunewrightSearchCV":
+        shell = copy(self)
+        shell.model = None
+        made: TunewrightSearchCV = _clone_parametrized(shell)
+        made.model = self.model  # a `Chat` has connections and locks, of which there is no copy
+        return made
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
