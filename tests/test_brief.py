@@ -70,6 +70,34 @@ def test_numbers_are_told_in_four_digits() -> None:
     assert short(0.123456789) == 0.1235
 
 
+def test_values_that_differ_behind_the_fourth_digit_are_told_apart() -> None:
+    values = [0.99991, 0.99993, 0.5, 0.1 + 0.2, 0.3, 123456.0, 123457.5]
+    told = brief(card(direction="maximize"), [done(i, config(), v) for i, v in enumerate(values)]).history.best
+    assert {t.number: t.metrics["loss"] for t in told} == {
+        0: 0.99991,
+        1: 0.99993,
+        2: 0.5,
+        3: 0.3,
+        4: 0.3,  # an error of rounding is no difference
+        5: 123456.0,
+        6: 123458.0,
+    }
+
+
+def test_the_latest_are_told_apart_from_the_best_and_each_metric_by_itself() -> None:
+    from dataclasses import replace
+
+    from tunewright_tools.base import Outcome
+
+    values = [0.99991 + 0.01 * i for i in range(BEST)] + [1.06993]
+    trials = [
+        replace(done(i, config(), v), outcome=Outcome("done", {"loss": v, "ms": 12.3456})) for i, v in enumerate(values)
+    ]
+    history = brief(card(), trials).history
+    assert history.best[-1].metrics == {"loss": 1.06991, "ms": 12.35}
+    assert history.latest[0].metrics == {"loss": 1.06993, "ms": 12.35}
+
+
 def test_no_stretch_is_called_unseen_that_is_outside_the_bounds_or_held() -> None:
     from tunewright.space import Int, Space
     from tunewright.surrogate import fit

@@ -1,6 +1,6 @@
 """All that a model is told of a study, as plain data; the templates decide how it is said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ BEST = 8
 FEW = 3
 LATEST = 4
 FAILED = 5
+_MOST_DIGITS = 12
 _GIB = 2**30
 
 
@@ -180,6 +181,19 @@ def short(value: float) -> float:
     return float(f"{value:.4g}")
 
 
+def apart(value: float, among: Iterable[float]) -> float:
+    """A metric in the fewest significant digits, four at least, that tell it apart from others that are said with it.
+
+    What differs only behind the twelfth is taken for the same: that is an error of rounding.
+    """
+    others = [other for other in among if f"{other:.{_MOST_DIGITS}g}" != f"{value:.{_MOST_DIGITS}g}"]
+    for digits in range(4, _MOST_DIGITS):
+        text = f"{value:.{digits}g}"
+        if all(f"{other:.{digits}g}" != text for other in others):
+            return float(text)
+    return float(f"{value:.{_MOST_DIGITS}g}")
+
+
 def brief(
     card: TaskCard,
     trials: Sequence[Trial],
@@ -252,9 +266,10 @@ def _history(card: TaskCard, trials: Sequence[Trial], most: int) -> HistoryBrief
     latest = [t for t in done if t.number not in shown][-LATEST:]
     failed = [t for t in trials if not t.done and not t.running and t.outcome and t.outcome.fault == "config"][-FAILED:]
     stopped = [t for t in trials if t.status == "pruned"][-FAILED:]
+    said = [_metrics(t) for t in (*best, *latest)]
     return HistoryBrief(
-        best=tuple(_with_signs(card, t) for t in best),
-        latest=tuple(_with_signs(card, t) for t in latest),
+        best=tuple(_with_signs(card, t, said) for t in best),
+        latest=tuple(_with_signs(card, t, said) for t in latest),
         failed=tuple(_trial(t) for t in failed),
         stopped=tuple(_stopped(card, t) for t in stopped),
         running=tuple(_trial(t) for t in trials if t.running),
@@ -285,7 +300,8 @@ def _metrics(trial: Trial) -> dict[str, float]:
     return trial.outcome.metrics
 
 
-def _trial(t: Trial) -> TrialBrief:
+def _trial(t: Trial, said: Sequence[Mapping[str, float]] = ()) -> TrialBrief:
+    """The trial as it is told beside trials with these metrics."""
     outcome = t.outcome
     margin = ""
     if outcome and outcome.telemetry and outcome.telemetry.limit_bytes:
@@ -296,20 +312,19 @@ def _trial(t: Trial) -> TrialBrief:
         number=t.number,
         source=t.source,
         config=t.config,
-        metrics={k: short(v) for k, v in outcome.metrics.items()} if outcome else {},
+        metrics={k: apart(v, [m[k] for m in said if k in m]) for k, v in outcome.metrics.items()} if outcome else {},
         status="" if t.done else t.status,
         margin=margin,
         detail=outcome.detail.split("\n", 1)[0] if outcome else "",
     )
 
 
-def _with_signs(card: TaskCard, t: Trial) -> TrialBrief:
+def _with_signs(card: TaskCard, t: Trial, said: Sequence[Mapping[str, float]]) -> TrialBrief:
     found = signs(t.outcome.curve, card.primary) if t.outcome else Signs()
     gap = found.gap and replace(found.gap, size=short(found.gap.size))
     best = None if found.best_value is None else short(found.best_value)
-    return replace(
-        _trial(t), signs=replace(found, gap=gap, best_value=best, gradients_ratio=float(f"{found.gradients_ratio:.2g}"))
-    )
+    ratio = float(f"{found.gradients_ratio:.2g}")
+    return replace(_trial(t, said), signs=replace(found, gap=gap, best_value=best, gradients_ratio=ratio))
 
 
 def _stopped(card: TaskCard, t: Trial) -> TrialBrief:
