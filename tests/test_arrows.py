@@ -25,7 +25,7 @@ for level, names in enumerate(
         "dataset",
         "card",
         "trial textbook_entries points signs",
-        "reply textbook",
+        "reply textbook brief_history",
         "trial_json revision storage prior init",
         "founding rows rivals",
         "table",

@@ -1,21 +1,10 @@
 from typing import Any
 
-from toy import card, config, done, failed
+from toy import card, config, done
 
-from tunewright.brief import BEST, brief, short
+from tunewright.brief import brief
+from tunewright.brief_history import BEST
 from tunewright.trial import Trial
-
-
-def test_the_best_come_first_whatever_the_direction() -> None:
-    trials = [done(i, config(), float(i)) for i in range(20)]
-    assert [t.number for t in brief(card(), trials).history.best] == list(range(BEST))
-    best = brief(card(direction="maximize"), trials).history.best
-    assert [t.number for t in best] == list(range(19, 19 - BEST, -1))
-
-
-def test_infeasible_trials_rank_behind_feasible_ones() -> None:
-    trials = [done(0, config(), 0.1), done(1, config(), 0.9)]
-    assert brief(card(constraints=["loss >= 0.5"]), trials).history.best[0].number == 1
 
 
 def test_of_several_metrics_the_front_comes_first_and_numbers_have_names() -> None:
@@ -39,19 +28,6 @@ def test_of_several_metrics_the_front_comes_first_and_numbers_have_names() -> No
     assert "where it expects `acc` 0." in text
 
 
-def test_no_trial_is_told_twice() -> None:
-    trials = [done(i, config(), float(i)) for i in range(30)] + [failed(30, config()), Trial(31, config(), "llm")]
-    history = brief(card(), trials).history
-    shown = [t.number for part in (history.best, history.latest, history.failed, history.running) for t in part]
-    assert len(shown) == len(set(shown))
-    assert {30, 31} <= set(shown)
-
-
-def test_failures_for_outer_reasons_teach_the_model_nothing() -> None:
-    trials = [failed(0, config(), "crashed", fault="host"), failed(1, config(), "lost", fault="host")]
-    assert brief(card(), trials).history.failed == ()
-
-
 def test_assumed_defaults_are_marked() -> None:
     from tunewright.space import Float, Space
 
@@ -64,38 +40,6 @@ def test_assumed_defaults_are_marked() -> None:
 def test_derived_quantities_are_formulas() -> None:
     told = brief(card(derived={"cost": {"width": 2, "lr": 1}}), [])
     assert told.task.derived == {"cost": "width^2 * lr"}
-
-
-def test_numbers_are_told_in_four_digits() -> None:
-    assert short(0.123456789) == 0.1235
-
-
-def test_values_that_differ_behind_the_fourth_digit_are_told_apart() -> None:
-    values = [0.99991, 0.99993, 0.5, 0.1 + 0.2, 0.3, 123456.0, 123457.5]
-    told = brief(card(direction="maximize"), [done(i, config(), v) for i, v in enumerate(values)]).history.best
-    assert {t.number: t.metrics["loss"] for t in told} == {
-        0: 0.99991,
-        1: 0.99993,
-        2: 0.5,
-        3: 0.3,
-        4: 0.3,  # an error of rounding is no difference
-        5: 123456.0,
-        6: 123458.0,
-    }
-
-
-def test_the_latest_are_told_apart_from_the_best_and_each_metric_by_itself() -> None:
-    from dataclasses import replace
-
-    from tunewright_tools.base import Outcome
-
-    values = [0.99991 + 0.01 * i for i in range(BEST)] + [1.06993]
-    trials = [
-        replace(done(i, config(), v), outcome=Outcome("done", {"loss": v, "ms": 12.3456})) for i, v in enumerate(values)
-    ]
-    history = brief(card(), trials).history
-    assert history.best[-1].metrics == {"loss": 1.06991, "ms": 12.35}
-    assert history.latest[0].metrics == {"loss": 1.06993, "ms": 12.35}
 
 
 def test_no_stretch_is_called_unseen_that_is_outside_the_bounds_or_held() -> None:

@@ -6,7 +6,8 @@ from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 
-from tunewright.brief import BEST, FEW, Brief, FateBrief, brief
+from tunewright.brief import Brief, FateBrief, brief
+from tunewright.brief_history import BEST, FEW
 from tunewright.card import TaskCard
 from tunewright.ledger import Call
 from tunewright.proposer import Proposer

@@ -1,14 +1,14 @@
 """All that a model is told of a study, as plain data; the templates decide how it is said."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tunewright.brief_history import BEST, HistoryBrief, history, short
 from tunewright.card import TaskCard
 from tunewright.dataset import Dataset
 from tunewright.derived import formula
 from tunewright.parameters import Choice, Parameter, Scalar
-from tunewright.signs import Signs, signs
 from tunewright.space import Space
 from tunewright.textbook import View
 from tunewright.trial import Trial
@@ -16,11 +16,6 @@ from tunewright.trial import Trial
 if TYPE_CHECKING:
     from tunewright.surrogate import Surrogate
 
-BEST = 8
-FEW = 3
-LATEST = 4
-FAILED = 5
-_MOST_DIGITS = 12
 _GIB = 2**30
 
 
@@ -61,38 +56,6 @@ class TaskBrief:
     """What is trained."""
     data: Dataset | None = None
     """What the card lets be told of the data."""
-
-
-@dataclass(frozen=True)
-class TrialBrief:
-    """One trial as the model sees it."""
-
-    number: int
-    source: str
-    config: dict[str, Any]
-    metrics: dict[str, float] = field(default_factory=dict)
-    status: str = ""
-    margin: str = ""
-    """Peak against available memory, for a failure."""
-    detail: str = ""
-    signs: Signs = field(default_factory=Signs)
-    """What its curve shows."""
-    step: float | None = None
-    """Where an early stop came."""
-    value: float | None = None
-    """The first metric there."""
-
-
-@dataclass(frozen=True)
-class HistoryBrief:
-    """The trials so far: no trial stands in two of the lists."""
-
-    best: tuple[TrialBrief, ...] = ()
-    latest: tuple[TrialBrief, ...] = ()
-    failed: tuple[TrialBrief, ...] = ()
-    stopped: tuple[TrialBrief, ...] = ()
-    """Stopped early; they have no value."""
-    running: tuple[TrialBrief, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,24 +139,6 @@ class Brief:
     fates: tuple[FateBrief, ...] = ()
 
 
-def short(value: float) -> float:
-    """A metric in four significant digits, as a person would say it."""
-    return float(f"{value:.4g}")
-
-
-def apart(value: float, among: Iterable[float]) -> float:
-    """A metric in the fewest significant digits, four at least, that tell it apart from others that are said with it.
-
-    What differs only behind the twelfth is taken for the same: that is an error of rounding.
-    """
-    others = [other for other in among if f"{other:.{_MOST_DIGITS}g}" != f"{value:.{_MOST_DIGITS}g}"]
-    for digits in range(4, _MOST_DIGITS):
-        text = f"{value:.{digits}g}"
-        if all(f"{other:.{digits}g}" != text for other in others):
-            return float(text)
-    return float(f"{value:.{_MOST_DIGITS}g}")
-
-
 def brief(
     card: TaskCard,
     trials: Sequence[Trial],
@@ -219,7 +164,7 @@ def brief(
     return Brief(
         task=_task(card),
         space=_space(card, textbook or {}),
-        history=_history(card, trials, best),
+        history=history(card, trials, best),
         budget=_budget(card, trials, trials_left),
         view=_view(card, trials, surrogate, candidate) if surrogate else None,
         fates=tuple(fates),
@@ -257,82 +202,6 @@ def _parameter(space: Space, p: Parameter, view: View | None) -> ParameterBrief:
     if view is not None and p.name not in space.held:
         usual = TextbookBrief(view.guess, view.low, view.high, view.allowed)
     return ParameterBrief(p.name, accepts, scale, p.unit, start, p.assumed, when, p.about.rstrip("."), usual)
-
-
-def _history(card: TaskCard, trials: Sequence[Trial], most: int) -> HistoryBrief:
-    done = [t for t in trials if t.done]
-    best = _ranked(card, done)[:most]
-    shown = {t.number for t in best}
-    latest = [t for t in done if t.number not in shown][-LATEST:]
-    failed = [t for t in trials if not t.done and not t.running and t.outcome and t.outcome.fault == "config"][-FAILED:]
-    stopped = [t for t in trials if t.status == "pruned"][-FAILED:]
-    said = [_metrics(t) for t in (*best, *latest)]
-    return HistoryBrief(
-        best=tuple(_with_signs(card, t, said) for t in best),
-        latest=tuple(_with_signs(card, t, said) for t in latest),
-        failed=tuple(_trial(t) for t in failed),
-        stopped=tuple(_stopped(card, t) for t in stopped),
-        running=tuple(_trial(t) for t in trials if t.running),
-    )
-
-
-def _ranked(card: TaskCard, done: Sequence[Trial]) -> list[Trial]:
-    """Best first: those that keep the constraints; of several metrics, those on the front; then by the first metric."""
-    kept = {t.number for t in done if card.feasible(_metrics(t))}
-    front: set[int] = set()
-    if len(card.metrics) > 1 and kept:
-        import numpy as np
-
-        from tunewright.hypervolume import on_front
-
-        feasible = [t for t in done if t.number in kept]
-        losses = np.array([[m.loss(_metrics(t)[m.name]) for m in card.metrics] for t in feasible])
-        front = {t.number for t, on in zip(feasible, on_front(losses), strict=True) if on}
-
-    def place(t: Trial) -> tuple[bool, bool, float]:
-        return t.number not in kept, t.number not in front, card.primary.loss(_metrics(t)[card.primary.name])
-
-    return sorted(done, key=place)
-
-
-def _metrics(trial: Trial) -> dict[str, float]:
-    assert trial.outcome is not None
-    return trial.outcome.metrics
-
-
-def _trial(t: Trial, said: Sequence[Mapping[str, float]] = ()) -> TrialBrief:
-    """The trial as it is told beside trials with these metrics."""
-    outcome = t.outcome
-    margin = ""
-    if outcome and outcome.telemetry and outcome.telemetry.limit_bytes:
-        peak = outcome.telemetry.peak_gpu_bytes or outcome.telemetry.peak_bytes
-        if peak:
-            margin = f"peak {peak / _GIB:.1f} of {outcome.telemetry.limit_bytes / _GIB:.1f} GiB"
-    return TrialBrief(
-        number=t.number,
-        source=t.source,
-        config=t.config,
-        metrics={k: apart(v, [m[k] for m in said if k in m]) for k, v in outcome.metrics.items()} if outcome else {},
-        status="" if t.done else t.status,
-        margin=margin,
-        detail=outcome.detail.split("\n", 1)[0] if outcome else "",
-    )
-
-
-def _with_signs(card: TaskCard, t: Trial, said: Sequence[Mapping[str, float]]) -> TrialBrief:
-    found = signs(t.outcome.curve, card.primary) if t.outcome else Signs()
-    gap = found.gap and replace(found.gap, size=short(found.gap.size))
-    best = None if found.best_value is None else short(found.best_value)
-    ratio = float(f"{found.gradients_ratio:.2g}")
-    return replace(_trial(t, said), signs=replace(found, gap=gap, best_value=best, gradients_ratio=ratio))
-
-
-def _stopped(card: TaskCard, t: Trial) -> TrialBrief:
-    name = card.primary.name
-    seen = [p for p in t.outcome.curve if name in p.metrics] if t.outcome else []
-    if not seen:
-        return _trial(t)
-    return replace(_trial(t), step=seen[-1].step, value=short(seen[-1].metrics[name]))
 
 
 def _budget(card: TaskCard, trials: Sequence[Trial], trials_left: int | None) -> BudgetBrief:
