@@ -17,6 +17,7 @@ from tunewright.integrations.optuna_record import PLAN
 from tunewright.llm.scripted import Scripted
 from tunewright.space import Choice, Float, Int, Space
 from tunewright.surrogate import fit
+from tunewright.trial_json import trial_from_json
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -326,6 +327,25 @@ def test_enqueued_points_run_as_they_are() -> None:
     assert study.trials[1].params["lr"] == 0.05
     assert study.trials[1].user_attrs["source"] == "user"
     assert study.trials[2].params == {"lr": 0.03, "optimizer": "adamw", "width": 32}
+
+
+@pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental")
+@pytest.mark.parametrize("known", [{}, {"space": toy.card().space}, {"card": toy.card()}])
+def test_what_a_partial_fixed_sampler_fixes_is_held(known: dict[str, Any]) -> None:
+    fixed = {"optimizer": "sgd", "lr": 0.02}
+    study = optuna.create_study(sampler=optuna.samplers.PartialFixedSampler(fixed, sampler(**known)))
+    study.optimize(objective, n_trials=9)
+    assert distinct(study) == 9
+    assert all(t.params.items() >= fixed.items() for t in study.trials)
+    plans = [trial_from_json(t.system_attrs[PLAN]).config for t in study.trials if PLAN in t.system_attrs]
+    assert all(plan.items() >= fixed.items() for plan in plans[-4:])
+
+
+@pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental", "ignore:Fixed parameter")
+def test_a_fixed_value_out_of_bounds_is_optunas_business() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.PartialFixedSampler({"lr": 5.0}, sampler()))
+    study.optimize(objective, n_trials=3)
+    assert [t.params["lr"] for t in study.trials] == [5.0] * 3
 
 
 def test_trials_of_another_sampler_count() -> None:

@@ -5,7 +5,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, cast
 
@@ -68,6 +68,8 @@ class TunewrightSampler(BaseSampler):
     success: a failure is the configuration's, unless the trial's user attribute `status` says `lost` or `cancelled`
     (also `oom`, `diverged`, `timeout`) or Optuna ran it again after its worker died. Pruned ones are no failures;
     they are not tried again and teach nothing else. Constraints are those of `trial.set_constraint`.
+
+    What a `PartialFixedSampler` around this one fixes is held, as `held` on a card is.
 
     Each trial's user attributes `source` and `rationale` say who chose it and why; the study's attributes
     `tunewright:...` keep every request to the model with its reply.
@@ -220,6 +222,7 @@ class TunewrightSampler(BaseSampler):
             rows = study.get_trials(deepcopy=False)
             learned = self._learned(rows)
             assert learned is not None
+            learned = _with_fixed(study, learned)
             if self.space is not None:
                 check_script(rows, learned)
             side = self._side(study, rows, learned)
@@ -318,6 +321,18 @@ def _takes(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
     return distribution._contains(distribution.to_internal_repr(value))
+
+
+def _with_fixed(study: optuna.Study, learned: Learned) -> Learned:
+    """The space held to what a `PartialFixedSampler` around this one fixes: it puts that over what is chosen here.
+
+    A value that the space does not take is left to Optuna, which runs it with a warning.
+    """
+    given = getattr(study.sampler, "_fixed_params", {})
+    fixed = {n: v for n, v in given.items() if n in learned.distributions and _takes(learned.distributions[n], v)}
+    held = learned.config(fixed)
+    taken = {name: value for name, value in held.items() if learned.space[name].fault(value) is None}
+    return replace(learned, space=learned.space.with_held(taken)) if taken else learned
 
 
 def _middle(distribution: BaseDistribution) -> Any:

@@ -30,7 +30,8 @@ def task(
             raise StudyError(
                 f"the study has the directions {directions}, the card {wanted}", f"create it with {wanted}"
             )
-        plain = {k: v for k, v in given.to_json().items() if k != "stop"} | {"start": "none"}
+        plain = {k: v for k, v in given.to_json().items() if k != "stop"}
+        plain |= {"start": "none", "space": space.to_json()}
         return TaskCard.from_json(plain), {
             c.metric: c.metric if c.metric in names else c.text for c in given.constraints
         }
