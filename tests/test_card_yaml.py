@@ -215,6 +215,10 @@ def test_a_missing_file_and_one_that_is_near(tmp_path: Path) -> None:
     with pytest.raises(CardError, match=r"there is no file .*tune.yml") as caught:
         read(tmp_path / "tune.yml")
     assert "did you mean 'tune.yaml'?" in caught.value.hint
+    (tmp_path / "train.py").write_text("import torch\nfor epoch in range(3):\n    print(epoch)\n")
+    with pytest.raises(CardError, match=r"train.py is a script, and no card") as caught:
+        read(tmp_path / "train.py")
+    assert caught.value.hint == f"`tunewright init {tmp_path / 'train.py'}` writes a card for it"
     with pytest.raises(CardError, match="there is no file") as caught:
         read(tmp_path / "nowhere" / "a.yaml")
     assert "give the path" in caught.value.hint

@@ -109,6 +109,8 @@ def _text(file: Path) -> str:
         raise CardError(f"there is no file {file}", f"{near}give the path of a card, for example tune.yaml") from None
     except OSError as e:
         raise CardError(f"{file} cannot be read: {e.strerror}", "give the path of a readable YAML file") from None
+    if file.suffix == ".py":
+        raise CardError(f"{file} is a script, and no card", f"`tunewright init {file}` writes a card for it")
     if raw is None:
         raise CardError(f"{file} has more than {_LARGEST:,} bytes", "give a card; data belongs into files of its own")
     try:
