@@ -350,3 +350,29 @@ def test_where_the_relations_leave_little_fewer_will_do():
     with pytest.raises(SpaceError, match=f"only {len(found)} of the configurations"):
         tight.sample(2000, seed=0)
     assert Space(Float("a", 0, 1), relations=["a > 1"]).sample(1, seed=0, fewest=0) == []
+
+
+def test_numpys_numbers_and_texts_are_pythons() -> None:
+    space = Space(
+        Float("lr", np.float64(1e-5), np.float32(0.125), log=True, default=np.float32(0.5**10)),
+        Int("width", np.int64(16), np.int32(512), step=np.int64(16), default=np.int64(64)),
+        Choice("act", list(np.array(["relu", "gelu"])), default=np.str_("relu")),
+        Choice("k", list(np.array([1, 2, 4]))),
+        Choice("bias", list(np.array([True, False])), when={"act": np.array(["gelu"])[0]}),
+        held={"k": np.int64(2)},
+    )
+    plain = Space(
+        Float("lr", 1e-5, 0.125, log=True, default=0.5**10),
+        Int("width", 16, 512, step=16, default=64),
+        Choice("act", ["relu", "gelu"], default="relu"),
+        Choice("k", [1, 2, 4]),
+        Choice("bias", [True, False], when={"act": "gelu"}),
+        held={"k": 2},
+    )
+    assert json.dumps(space.to_json()) == json.dumps(plain.to_json())
+    config = {"lr": 0.25**3, "width": 64, "act": "gelu", "k": 2, "bias": False}
+    kinds = (np.float32, np.int64, np.str_, np.int64, np.bool_)
+    checked = space.check({name: kind(config[name]) for name, kind in zip(config, kinds, strict=True)})
+    assert (checked.objections(), json.dumps(checked.config)) == ([], json.dumps(config))
+    assert space.check(config).config == config
+    assert "act" in space.check({**config, "act": np.str_("tanh")}).objections()[0]

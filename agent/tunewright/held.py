@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import SpaceError, did_you_mean
-from tunewright.parameter import Parameter
+from tunewright.parameter import Parameter, unboxed
 
 if TYPE_CHECKING:
     from tunewright.parameter import Units
@@ -23,6 +23,7 @@ class Held:
 
     def __init__(self, parameter: Parameter, values: Any) -> None:
         given = list(values) if isinstance(values, Sequence) and not isinstance(values, str) else [values]
+        given = [*map(unboxed, given)]
         if not given:
             raise SpaceError(f"{parameter.name!r} is held to no value", f"it takes {parameter.accepts()}")
         for value in given:

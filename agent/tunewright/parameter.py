@@ -17,6 +17,12 @@ Scalar = bool | int | float | str
 When = Mapping[str, Any]
 
 
+def unboxed(value: Any) -> Any:
+    """A scalar of NumPy's as Python's own; what is none as it is. NumPy itself is not needed to tell."""
+    numpys = type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0
+    return value.item() if numpys else value
+
+
 class Parameter(ABC):
     """What all parameters share; the kinds below are frozen dataclasses."""
 
@@ -44,7 +50,11 @@ class Parameter(ABC):
             value = getattr(self, key, None)
             if hasattr(self, key) and not isinstance(value, kinds):
                 raise SpaceError(f"{key} of {self.name!r} is {value!r}", f"give {wanted}").at(key)
-        when = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in (self.when or {}).items()}
+        for key in ("low", "high", "step", "default"):
+            if hasattr(self, key):
+                object.__setattr__(self, key, unboxed(getattr(self, key)))
+        listed = {k: v if isinstance(v, list | tuple) else (v,) for k, v in (self.when or {}).items()}
+        when = {k: tuple(map(unboxed, v)) for k, v in listed.items()}
         object.__setattr__(self, "when", when)
         for parent, values in when.items():
             if not values:

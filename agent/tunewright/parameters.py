@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunewright.errors import SpaceError
 from tunewright.numeric import Float, Int
-from tunewright.parameter import Parameter, Scalar, When
+from tunewright.parameter import Parameter, Scalar, When, unboxed
 
 if TYPE_CHECKING:
     from tunewright.parameter import Units
@@ -41,7 +41,7 @@ class Choice(Parameter):
             raise SpaceError(
                 f"choices {self.choices!r} of {self.name!r} is not a list", "give a list such as [adamw, sgd]"
             )
-        object.__setattr__(self, "choices", tuple(self.choices))
+        object.__setattr__(self, "choices", tuple(map(unboxed, self.choices)))
         for choice in self.choices:
             if not isinstance(choice, bool | int | float | str) or (
                 isinstance(choice, float) and not math.isfinite(choice)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import SpaceError, did_you_mean
 from tunewright.held import Held, plain, read_held
+from tunewright.parameter import unboxed
 from tunewright.parameters import Choice, Float, Int, Parameter
 from tunewright.relations import Relation
 from tunewright_tools.base import Config
@@ -178,6 +179,7 @@ class Space:
 
     def check(self, config: Mapping[str, Any]) -> Checked:
         """What is wrong with a configuration, and what would run of it. Values move only onto a declared grid."""
+        config = {name: unboxed(value) for name, value in config.items()}
         active = self.active(config)
         faults: list[Fault] = []
         kept: Config = {}
