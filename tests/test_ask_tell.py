@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from toy import card, config, objective, points, tuner
 
-from tunewright.errors import CardError, TunerError
+from tunewright import Tuner
+from tunewright.errors import CardError, StudyError, TunerError
 from tunewright.llm.scripted import Scripted
 
 
@@ -100,3 +102,25 @@ def test_threads_that_ask_at_once_get_different_trials_and_none_is_taken_back(tm
     assert sorted(trial.number for trial in asked) == list(range(12))
     assert len({t.card.space.key(trial.config) for trial in asked}) == 12
     assert len(t.study.optuna_study.trials) == 12
+
+
+def test_what_is_no_card_no_trial_and_no_list_is_told_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=r"the card is 'tune.yaml'") as caught:
+        Tuner("tune.yaml", None, f"sqlite:///{tmp_path}/a.db")  # type: ignore[arg-type]
+    assert "TaskCard.load" in caught.value.hint
+    t = tuner(tmp_path)
+    with pytest.raises(CardError, match="is one configuration") as caught:
+        t.enqueue(config(0.02))  # type: ignore[arg-type]
+    assert "enqueue([" in caught.value.hint
+    trial = t.ask()
+    for wrong in (trial.config, trial.number):
+        with pytest.raises(TunerError, match="is no trial") as refused:
+            t.tell(wrong, 0.5)  # type: ignore[arg-type]
+        assert "ask" in refused.value.hint
+
+
+def test_a_seed_is_a_whole_number_also_numpys(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"the seed is 1.5"):
+        tuner(tmp_path, seed=1.5)
+    tuner(tmp_path, seed=np.int64(3)).run(objective, trials=2)
+    assert tuner(tmp_path).seed == 3

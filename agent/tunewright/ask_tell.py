@@ -145,6 +145,8 @@ class AskTell:
         Raises:
             CardError: a configuration cannot run; the faults are named and none is enqueued.
         """
+        if isinstance(configs, Mapping):
+            raise CardError(f"{configs!r} is one configuration", "give a list: enqueue([config])")
         configs = list(configs)
         for config in configs:
             if objections := self.card.space.check(config).objections():

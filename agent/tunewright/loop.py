@@ -74,6 +74,8 @@ class Tuner(AskTell):
         branch: bool = False,
         textbook: bool | None = None,
     ) -> None:
+        if not isinstance(card, TaskCard):
+            raise CardError(f"the card is {card!r:.200}", 'give a TaskCard; TaskCard.load("tune.yaml") reads a file')
         if workers < 1:
             raise CardError(f"workers is {workers}", "at least one worker runs the trials")
         self._tool = open_tool(card, tool) if tool is not None or card.tool is not None else None

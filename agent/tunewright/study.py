@@ -13,6 +13,7 @@ from tunewright.environment import environment as seen_environment
 from tunewright.errors import StudyError
 from tunewright.founding import FOUNDED, card_on_record, found, found_or_made, names, spaces_on_record
 from tunewright.ledger import Ledger
+from tunewright.parameter import unboxed
 from tunewright.redact import redact
 from tunewright.revision import check_card, same_region
 from tunewright.rivals import AlreadyFinishedError, Withdrawn
@@ -73,8 +74,9 @@ class Study:
         Raises:
             StudyError: the record cannot be opened or written, is not ours, or does not fit the card or the seed.
         """
-        if seed is not None and seed < 0:  # on record, it would end each later run in its first draw
-            raise StudyError(f"the seed is {seed}", "give a whole number of 0 or more")
+        seed = unboxed(seed)
+        if seed is not None and (type(seed) is not int or seed < 0):  # on record, it would end each later run
+            raise StudyError(f"the seed is {seed!r}", "give a whole number of 0 or more")
         address = Address.of(storage)
         base, rdb = connect(address, create=True)
         try:

@@ -26,8 +26,11 @@ def outcome_of(
     """The outcome; a metric that is not finite makes it `diverged`. What is measured is taken from the telemetry.
 
     Raises:
-        TunerError: a metric of the card is missing, a value is no number, the status or a telemetry field is unknown.
+        TunerError: no trial, a metric of the card is missing, a value is no number, the status or a telemetry field is
+            unknown.
     """
+    if not isinstance(trial, Trial):
+        raise TunerError(f"{trial!r:.200} is no trial", "tell the trial that `ask` gave")
     if status not in STATUSES:
         raise TunerError(
             f"trial {trial.number} is told to be {status!r}",
