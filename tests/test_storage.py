@@ -37,6 +37,7 @@ def study(tmp_path):
         ("sqlite:///:memory:", "names no file", "sqlite:///tunewright.db"),
         ("sqlite:////no/such/folder/tune.db", "the folder /no/such/folder", "mkdir -p"),
         ("sqlite:////", "is a folder", "name a file in it"),
+        ("sqlite:///~nobody-at-all/tune.db", "the folder .*~nobody-at-all", "mkdir -p"),
         ("postgresql://u:secret@127.0.0.1:port/d", "is not an address", "postgresql://USER@HOST"),
     ],
 )

@@ -66,7 +66,8 @@ class Address:
             raise StudyError(
                 f"storage {shown!r} names no file", "use sqlite:///tunewright.db, or sqlite:////full/path.db"
             )
-        path = Path(url.database).expanduser().absolute()  # absolute: a later chdir must not move the record
+        # absolute: a later chdir must not move the record; of nobody's "~name" this expanduser makes no error
+        path = Path(os.path.expanduser(url.database)).absolute()
         if path.is_dir():
             raise StudyError(f"{path} is a folder", f"name a file in it, such as sqlite:///{path / 'tunewright.db'}")
         if not path.parent.is_dir():

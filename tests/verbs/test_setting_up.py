@@ -180,6 +180,7 @@ def test_a_card_of_the_project_is_set_up(root: Path, opened: Open, monkeypatch: 
         ("", "earlier: ['sqlite:////tmp/old.db']"),
         ("", "earlier: ['x@sqlite:////tmp/old.db']"),
         ("", "earlier: ['sqlite:///file:../old.db?uri=true']"),
+        ("", "earlier: ['sqlite:///~nobody-at-all/../../old.db']"),
         ("", "earlier: ['postgresql://host/db']"),
     ],
 )

@@ -1,5 +1,6 @@
 """A card file of the project. Named by a model, it may only point at files inside the project."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,4 +51,4 @@ def _inside(root: Path, text: str) -> bool:
         if scheme.rpartition("@")[2] != "sqlite" or not rest.startswith("/") or "?" in rest:
             return False
         text = rest.removeprefix("/")
-    return Path(text).expanduser().resolve().is_relative_to(root)
+    return Path(os.path.expanduser(text)).resolve().is_relative_to(root)
