@@ -68,6 +68,15 @@ def test_without_psycopg_the_error_says_how_to_get_it(monkeypatch):
     assert "pip install" in e.value.hint
 
 
+def test_a_folder_whose_name_is_not_utf_8_is_named(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    with pytest.raises(StudyError, match="not text in UTF-8") as e:
+        Study.open(card(), f"sqlite:///{folder}/tune.db")
+    assert r"caf\udce9" in e.value.message
+    assert "--storage" in e.value.hint
+
+
 def test_a_file_that_is_no_database_is_named(tmp_path):
     path = tmp_path / "tune.db"
     path.write_text("goal: not a database at all, but a card\n" * 50)

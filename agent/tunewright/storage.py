@@ -44,7 +44,8 @@ class Address:
         """The address in the text that a person gave; a relative path counts from the current folder.
 
         Raises:
-            StudyError: it is of another kind, the SQLite file's folder is missing, psycopg is not installed.
+            StudyError: it is of another kind, the SQLite file's folder is missing or its name is not UTF-8, psycopg is
+                not installed.
         """
         from sqlalchemy.engine import URL, make_url
         from sqlalchemy.exc import ArgumentError
@@ -72,6 +73,13 @@ class Address:
             raise StudyError(f"{path} is a folder", f"name a file in it, such as sqlite:///{path / 'tunewright.db'}")
         if not path.parent.is_dir():
             raise StudyError(f"the folder {path.parent} of {shown!r} is not there", f"make it: mkdir -p {path.parent}")
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise StudyError(
+                f"the path {str(path)!a} of the record is not text in UTF-8, as addresses are",
+                "name a file in another folder with --storage, or rename the folder",
+            ) from None
         full = URL.create("sqlite", database=str(path), query=url.query).render_as_string()
         return cls(full, f"sqlite:///{path}", path)
 
