@@ -99,6 +99,31 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert [t["status"] for t in trials] == ["cancelled"]
 
 
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_that_ends_the_command_ends_its_run_too(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    card_file(tmp_path, seconds=30)
+    command = [sys.executable, "-m", "tunewright.cli", "run", "tune.yaml", "--model", "none", "--trials", "3"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "trial 0 started" in process.stdout.readline()
+        process.send_signal(sent)
+        process.stdout.read()
+    assert process.returncode == code
+    trials = json.loads(tunewright(tmp_path, "show", "--json").stdout)["trials"]
+    assert [t["status"] for t in trials] == ["cancelled"]
+
+
+def test_a_command_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    card_file(tmp_path, seconds=1)
+    command = ["nohup", sys.executable, "-m", "tunewright.cli", "run", "tune.yaml", "--model", "none", "--trials", "1"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "trial 0 started" in process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        process.stdout.read()
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("change", "arguments", "code", "seen", "next_step"),
     [

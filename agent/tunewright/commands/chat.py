@@ -16,7 +16,7 @@ from tunewright.commands.common import (
     StorageOption,
     WorkersOption,
     YesOption,
-    end_on_sigterm,
+    end_on_signals,
 )
 
 
@@ -41,7 +41,7 @@ def chat(
     from tunewright.chat.command import Options
     from tunewright.chat.command import chat as talk
 
-    end_on_sigterm()
+    end_on_signals()
     talk(
         Options(
             card,

@@ -1,4 +1,4 @@
-"""What several commands share: options, the report of a study, what SIGTERM does, text for a file."""
+"""What several commands share: options, the report of a study, what ends a program from outside, text for a file."""
 
 import os
 import signal
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tunewright.study import Study
 
 STORAGE = "sqlite:///tunewright.db"
-TERMINATED_EXIT_CODE = 143  # 128 + SIGTERM
 
 Card = Annotated[Path, typer.Argument(help="The card: a YAML file with goal, metrics, space and tool.", metavar="CARD")]
 StorageOption = Annotated[str, typer.Option("--storage", help="The record: an SQLite or PostgreSQL URL.")]
@@ -39,13 +38,18 @@ def model_of(text: str) -> str | None:
     return None if text.lower() == "none" else text
 
 
-def end_on_sigterm() -> None:
-    """Let SIGTERM end the program as Ctrl-C does, with what was started wound down, and 143."""
+def end_on_signals() -> None:
+    """Let SIGTERM (143) and a closed terminal (129) end the program as Ctrl-C does, with what was started wound down.
 
-    def terminated(*_: object) -> NoReturn:
-        raise SystemExit(TERMINATED_EXIT_CODE)
+    Where SIGHUP is ignored, as under `nohup`, it stays so.
+    """
 
-    signal.signal(signal.SIGTERM, terminated)
+    def ended(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, ended)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, ended)
 
 
 def plain_console(piped: int) -> "Console":

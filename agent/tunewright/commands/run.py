@@ -17,7 +17,7 @@ from tunewright.commands.common import (
     PricesOption,
     StorageOption,
     WorkersOption,
-    end_on_sigterm,
+    end_on_signals,
     model_of,
     print_report,
 )
@@ -98,7 +98,7 @@ def run(
         return
     from tunewright.loop import Tuner
 
-    end_on_sigterm()
+    end_on_signals()
     with Tuner(
         loaded,
         asked,
