@@ -80,7 +80,7 @@ def volume(P: Array, r: Array) -> float:
     P = P[on_front(P)]
     P = P[np.argsort(P[:, -1], kind="stable")]
     heights = (r[-1] - P[:, -1]).tolist()
-    return sum(h * added(P[:i, :-1], p[:-1], r[:-1]) for i, (p, h) in enumerate(zip(P, heights, strict=True)))
+    return float(sum(h * added(P[:i, :-1], p[:-1], r[:-1]) for i, (p, h) in enumerate(zip(P, heights, strict=True))))
 
 
 def added(P: Array, row: Array, r: Array) -> float:
