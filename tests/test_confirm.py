@@ -91,6 +91,7 @@ def test_welch_is_scipys() -> None:
     assert (got.low, got.high) == (pytest.approx(interval.low), pytest.approx(interval.high))
     assert got.told_apart is False
     assert re.search(r"About \d+ seeds would tell", got.text)
+    assert ", 3 seeds)" in got.text  # as many as both have at least
     worse = _verdict(metric, "3", arm("3", 0.1, 0.11, 0.12), arm("0", 0.9, 0.91, 0.92), False)
     assert worse.told_apart is True
     assert worse.difference < 0
@@ -129,6 +130,28 @@ def test_a_winner_that_is_worse_without_a_spread_is_said_to_be_worse() -> None:
         got = _verdict(Metric(name="acc", direction="maximize"), "3", arm("3", 0.25, std), arm("0", 0.75, std), False)
         assert got.difference == -0.5
         assert "the winner is worse by 0.5" in got.text
+
+
+def test_a_configuration_without_a_value_or_a_spread_on_fresh_seeds_is_told_apart_from_nothing() -> None:
+    from tunewright.card import Metric
+    from tunewright.confirmation import Arm, _verdict
+
+    metric = Metric(name="acc", direction="maximize")
+    many = Arm("0", "default", {}, None, (0.5, 0.7), (), (), 0.6, 0.1)
+    one = Arm("3", "llm", {}, None, (0.75,), (), ("oom",), 0.75, None)
+    none = Arm("3", "llm", {}, None, (), (), ("oom", "diverged"), None, None)
+    said = "has no value on fresh seeds: oom, diverged."
+    for arms, text in (
+        ((none, many), f"The winner {said}"),
+        ((many, none), f"The default {said}"),
+        ((one, many), "On one fresh seed the winner is better by 0.15;"),
+        ((many, one), "On one fresh seed the winner is worse by 0.15;"),
+        ((None, many), "On fresh seeds trial 3, the best by now, has not run yet."),
+        ((many, None), "On fresh seeds the default has not run yet."),
+    ):
+        got = _verdict(metric, "3", *arms, False)
+        assert got.told_apart is None
+        assert got.text.startswith(text)
 
 
 def test_one_seed_says_little_and_says_so(tmp_path: Path) -> None:

@@ -150,23 +150,28 @@ def test_workers_share_one_pruner(tmp_path: Path) -> None:
     assert {"done", "pruned"} == set(statuses(t))
 
 
-def test_points_of_several_threads_do_no_harm() -> None:
+def test_runs_of_several_threads_are_stopped_where_each_alone_would_be() -> None:
+    from toy import done
+
+    from tunewright_tools.base import Outcome
+
     early = EarlyStop(card(pruner={"name": "curve", "options": {"fewest": 4}}))
-    faults: list[BaseException] = []
+    full = [{"lr": lr} for lr in (1e-3, 2e-3, 3e-3, 3e-4)]
+    ran = [Outcome("done", {"loss": final(c)}, tuple(curve(c))) for c in full]
+    early.learn([done(i, c, final(c), outcome=o, record_id=i) for i, (c, o) in enumerate(zip(full, ran, strict=True))])
 
-    def one(number: int) -> None:
-        try:
-            for p in curve({"lr": 2e-2}):
-                early.stop(number, {"lr": 2e-2}, p)
-        except BaseException as e:
-            faults.append(e)
+    def stopped_at(number: int) -> float | None:
+        rate = {"lr": 2e-2 if number % 2 else 8e-2}
+        return next((p.step for p in curve(rate) if early.stop(number, rate, p)), None)
 
-    threads = [threading.Thread(target=one, args=(n,)) for n in range(1, 6)]
+    alone, together = [stopped_at(4), stopped_at(5)], {}
+    threads = [threading.Thread(target=lambda n: together.update({n: stopped_at(n)}), args=(n,)) for n in range(6, 12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert faults == []
+    assert None not in alone
+    assert [together[n] for n in range(6, 12)] == alone * 3
 
 
 def test_a_cancelled_run_teaches_nothing_and_its_second_attempt_does() -> None:
