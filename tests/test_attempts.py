@@ -4,7 +4,9 @@ import threading
 
 import pytest
 from record_worker import card, config, start
+from toy import done, failed
 
+from tunewright.attempts import best, front, latest, no_best
 from tunewright.rivals import Withdrawn
 from tunewright.study import Study
 from tunewright_tools.base import Outcome
@@ -24,6 +26,22 @@ def test_best_is_the_first_of_equals_and_the_front_keeps_what_nothing_beats(url)
     assert [t.number for t in study.front()] == [0, 1, 3, 4]
     assert study.best().number == 4
     study.close()
+
+
+def test_neither_failures_nor_what_breaks_a_constraint_are_best_or_on_the_front() -> None:
+    values = [done(0, config(0), 0.5), done(1, config(1), 0.1), failed(2, config(2)), done(3, config(3), 0.4)]
+    narrow = card(constraints=["loss >= 0.2"])
+    assert best(narrow, values) == values[3]
+    assert front(narrow, values) == [values[3]]
+    assert best(narrow, values[1:3]) is None
+    assert front(narrow, values[1:3]) == []
+    assert (no_best(card()), no_best(narrow)) == ("a value", "a value that keeps all constraints")
+
+
+def test_the_latest_attempt_counts_whatever_the_order() -> None:
+    lost, again = failed(1, config(1), "lost", attempt=1), done(1, config(1), 0.5, attempt=2)
+    other = done(0, config(0), 1.0)
+    assert latest([lost, again, other]) == latest([again, lost, other]) == [other, again]
 
 
 def test_one_look_reads_once_and_a_trial_that_starts_in_it_still_finds_its_rival(study, url):
