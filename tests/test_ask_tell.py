@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,20 @@ def test_a_cancelled_trial_runs_again_beside_an_equal_one(tmp_path: Path) -> Non
     t.study.requeue(t.tell(first, status="cancelled"))
     again = t.ask()
     assert (again.number, again.attempt, again.config) == (first.number, 2, second.config)
+
+
+def test_a_trial_that_runs_again_keeps_its_story(tmp_path: Path) -> None:
+    good = {"config": {**config(0.02), "shell": "unknown"}, "rationale": "why"}
+    t = tuner(tmp_path, Scripted([{"proposals": [{"config": config(7.0)}, good]}]))
+    for _ in range(2):
+        t.tell(t.ask(), 1.0)
+    first = t.ask()
+    t.study.requeue(t.tell(first, status="cancelled"))
+    again = t.ask()
+    assert (first.turn, first.rationale, len(first.refused), first.verdict.ignored) == ("llm", "why", 1, ("shell",))
+    assert first.asked == good["config"]
+    mine = {"attempt": 2, "queue_id": again.queue_id, "record_id": again.record_id, "started": again.started}
+    assert again == replace(first, **mine)
 
 
 def test_enqueueing_an_impossible_point_names_its_faults_and_enqueues_none(tmp_path: Path) -> None:

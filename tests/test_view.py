@@ -20,6 +20,7 @@ def test_no_surrogate_before_enough_trials_or_values() -> None:
     seen = views.of(9, failures)
     assert (seen.surrogate, seen.own) == (None, None)
     assert seen.taken == {card().space.key(t.config) for t in failures}
+    assert views.of(9, [*trials(1), *failures[1:]]).surrogate is None  # one value says nothing of a spread
 
 
 def test_the_same_record_gives_the_same_look() -> None:
