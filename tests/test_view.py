@@ -95,3 +95,19 @@ def test_those_that_run_at_once_explore_to_different_degrees(
     found = _worth(workers, finished, running)
     monkeypatch.setattr("tunewright.improvement._APART", 0.0)
     assert (found != _worth(workers, finished, running)) is bold
+
+
+def test_in_the_last_fifth_of_the_budget_nothing_is_tried_for_what_it_would_teach(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def worth(budget: int) -> float:
+        configs = sorted(card().space.sample(8, 1), key=lambda c: objective({"width": 64, **c}))
+        ran = [done(i, c, objective({"width": 64, **c})) for i, c in enumerate(configs)]  # none after the first gains
+        seen = Views(card(budget={"trials": budget}), [], initial=5, seed=3).of(8, ran)
+        assert seen.surrogate is not None
+        return float(seen.surrogate.log_acquisition(card().space.sample(1, 11))[0])
+
+    early, late = worth(11), worth(10)
+    assert early != late
+    monkeypatch.setattr("tunewright.improvement._STEP", 0.0)
+    assert worth(11) == late
