@@ -101,6 +101,7 @@ def test_a_reply_streams_and_is_shown_before_it_is_whole(project: Path, server: 
         t.wait_for("openai/toy")
         t.enter("hello")
         t.wait_for("one two three")
+        settled(t)
         t.type("\x04")
         assert t.end() == 0
     assert server.key.encode() not in t.raw
@@ -120,6 +121,7 @@ def test_ctrl_c_ends_the_turn_and_the_talk_goes_on(project: Path, server: OpenAI
         t.wait_for("cancelled; runs go on")
         t.enter("hello?")
         t.wait_for("back again")
+        settled(t)
         t.type("\x04")
         assert t.end() == 0
 
@@ -146,7 +148,10 @@ def test_what_was_typed_before_a_question_does_not_answer_it(project: Path, serv
         t.wait_for("not approved; nothing was done")
         t.wait_for("fine")
         t.wait_for("> y")  # and is there again
-        t.type("\x03\x04")
+        settled(t)
+        t.type("\x03")
+        t.wait_for("nothing to cancel")
+        t.type("\x04")
         assert t.end() == 0
 
 
@@ -171,5 +176,6 @@ def test_a_long_command_is_shown_whole_before_it_is_approved(tmp_path: Path) -> 
         t.wait_for("not approved; nothing was done")
         t.enter("/help")  # what is typed before the prompt is there again may be lost
         t.wait_for("/best")
+        settled(t)
         t.type("\x04")
         assert t.end() == 0
