@@ -17,7 +17,7 @@ from tunewright.errors import ModelError
 from tunewright.llm.base import Reply, Request, ToolCall
 from tunewright.llm.openai_chat import OpenAIChat
 from tunewright.llm.scripted import Scripted
-from tunewright.verbs import Always, Denied, Never, Session
+from tunewright.verbs import Always, Ask, Denied, Never, Session
 
 
 def calling(name: str, **arguments: Any) -> Reply:
@@ -81,6 +81,23 @@ def test_the_persons_words_spare_the_question_about_a_change(toy: Session) -> No
     talk.say("what does the log of trial 3 say?")  # the change is not what the person asked for
     assert "lr" not in toy.study().card.space.held
     assert toy.words is None
+
+
+def test_a_change_of_another_study_than_the_person_spoke_of_is_asked_about(toy: Session) -> None:
+    toy.open(toy_card(toy.root, name="second"))
+    toy.current = "toy"
+    asked: list[str] = []
+    toy.approver = Ask(lambda request: asked.append(request.text()) is not None)
+    pin = calling("pin", parameter="width", value=64)
+    model = Scripted([calling("use_study", study="second"), pin, said("ok"), pin, said("ok")])
+    talk = Conversation(toy, model, History())
+    talk.say("keep width at 64")  # the model moves to another study on the way
+    (question,) = asked
+    assert "study = 'second'" in question
+    assert not toy.study("second").card.space.held
+    talk.say("keep width at 64")  # the person sees by now that the current study is the second
+    assert list(toy.study("second").card.space.held) == ["width"]
+    assert len(asked) == 1
 
 
 def test_a_model_that_calls_on_and_on_is_stopped(toy: Session) -> None:

@@ -93,11 +93,8 @@ class Conversation:
             Cancelled: `cancel` was called; calls that had been answered are kept.
         """
         self._cancel, self._turn = threading.Event(), []
-        self.session.words = text  # a change that these words name needs no question
-        try:
+        with self.session.hearing(text):  # a change that these words name needs no question
             return self._answered(text, news)
-        finally:
-            self.session.words = None
 
     def _answered(self, text: str, news: Sequence[str]) -> str:
         self._keep_with_study()

@@ -155,13 +155,18 @@ def said_by_person(session: Session, found: Verb, arguments: Arguments) -> bool:
     stated = arguments.model_dump(exclude_unset=True, exclude_none=True)
     if found.name in _INERT or (found.name == "export" and "save" not in stated):
         return True
-    if stated.get("study") == session.current:
-        stated.pop("study", None)
+    if "study" in type(arguments).model_fields:
+        # meant is the study that the person sees as the current one, also where the model has moved to another since
+        stated.setdefault("study", session.current)
+        if stated["study"] == session.spoken_of:
+            del stated["study"]
     return session.words is not None and grounded(session.words, found.name, stated)
 
 
 def _ask_about_change(session: Session, found: Verb, arguments: Arguments) -> None:
     stated = arguments.model_dump(exclude_unset=True, exclude_none=True)
+    if session.current is not None and "study" in type(arguments).model_fields:
+        stated.setdefault("study", session.current)  # a person who is asked is to know of which
     line = ", ".join(f"{name} = {value!r}" for name, value in stated.items())
     what = " ".join(redact(f"{found.name} {line}").split())
     request = ApprovalRequest(

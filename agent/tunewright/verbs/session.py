@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ class Session:
         """Held while a verb changes something."""
         self.words: str | None = None
         """What the person said in this turn; None where that is not heard, as by an MCP server."""
+        self.spoken_of: str | None = None
+        """The study that was the current one when the person said it."""
         self.known_commands: set[str] = set()
         """Commands that a person has approved, or brought along, in this session."""
         self._trusted = trusted_tools
@@ -103,6 +106,15 @@ class Session:
             if self._chat is None and self.model is not None:
                 self._chat = open_chat(self.model, base_url=self.base_url, prices=self.prices)
             return self._chat
+
+    @contextmanager
+    def hearing(self, words: str) -> Iterator[None]:
+        """A turn in which a person said these words, of the study that is the current one now."""
+        self.words, self.spoken_of = words, self.current
+        try:
+            yield
+        finally:
+            self.words = self.spoken_of = None
 
     def file(self, text: str, argument: str, *suffixes: str) -> Path:
         """A file of the project; raises `paths.Outside` for any other."""
