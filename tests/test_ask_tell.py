@@ -12,7 +12,9 @@ from toy import card, config, objective, points, tuner
 
 from tunewright import Tuner
 from tunewright.errors import CardError, StudyError, TunerError
+from tunewright.lease import Lease
 from tunewright.llm.scripted import Scripted
+from tunewright.rows import LEASE
 
 
 def test_trial_0_is_the_default(tmp_path: Path) -> None:
@@ -78,6 +80,31 @@ def test_a_trial_that_runs_again_keeps_its_story(tmp_path: Path) -> None:
     assert first.asked == good["config"]
     mine = {"attempt": 2, "queue_id": again.queue_id, "record_id": again.record_id, "started": again.started}
     assert again == replace(first, **mine)
+
+
+def test_a_trial_in_a_block_of_renewing_is_not_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunewright.ask_tell.HEARTBEAT_S", 0.01)
+    t, calls, again = tuner(tmp_path), [], threading.Event()
+    renew = t.study.renew
+
+    def at_the_second_try(trials: Any) -> None:
+        calls.append(trials)
+        if len(calls) == 1:
+            raise StudyError("the database is away", "wait")
+        renew(trials)
+        again.set()
+
+    def until() -> float:
+        (row,) = t.study.optuna_study.trials
+        return Lease.from_json(row.user_attrs[LEASE]).until
+
+    monkeypatch.setattr(t.study, "renew", at_the_second_try)
+    trial = t.ask()
+    before = until()
+    with t.renewing(trial):
+        assert again.wait(60)
+    assert until() > before
+    assert "lease of trial 0" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_enqueueing_an_impossible_point_names_its_faults_and_enqueues_none(tmp_path: Path) -> None:

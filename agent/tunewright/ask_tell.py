@@ -3,13 +3,14 @@
 import math
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Self, overload
 
 from tunewright.card import TaskCard
 from tunewright.errors import CardError, StudyError
+from tunewright.jobs import HEARTBEAT_S
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
 from tunewright.llm.prices import check_priced
@@ -77,6 +78,7 @@ class AskTell:
 
         The model is asked for the one after it in the background, unless a rule of the card ends the study before.
         Threads that ask at once are answered one after the other: each choice counts those before it.
+        Where other machines share the record, run the trial in a block of `renewing`.
 
         Raises:
             StudyError: the study has ended (`stopped` says why).
@@ -138,6 +140,28 @@ class AskTell:
         if finite := {name: value for name, value in point.metrics.items() if math.isfinite(value)}:
             curve.add(replace(point, metrics=finite))
         return self._early.stop(trial.number, trial.config, point)
+
+    @contextmanager
+    def renewing(self, trial: Trial) -> Iterator[None]:
+        """A block that says once a minute that the trial still runs, for a record that several machines share.
+
+        No machine can look at the processes of another: after three minutes of silence a trial counts as lost to it,
+        and runs again.
+        """
+        ended = threading.Event()
+
+        def renew() -> None:
+            while not ended.wait(HEARTBEAT_S):
+                with suppress(StudyError):  # the database is away: the next minute may find it there again
+                    self.study.renew([trial])
+
+        thread = threading.Thread(target=renew, name=f"lease of trial {trial.number}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def enqueue(self, configs: Iterable[Config]) -> None:
         """Put a person's own points in line; they run next, under the source "user".
