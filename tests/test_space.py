@@ -199,6 +199,16 @@ def test_what_ran_outside_moved_bounds_is_not_the_value_at_the_bound(p: Paramete
     assert space.key({"x": outside}) == space.key({"x": outside})
 
 
+def test_the_key_of_a_configuration_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    space, worked, tidy = Space(Int("n", 0, 10_000)), [], Int.tidy
+    monkeypatch.setattr(Int, "tidy", lambda self, value: worked.append(value) or tidy(self, value))
+    assert space.key({"n": 1}) == space.key({"n": 1}) == "{'n': 1}"
+    assert worked == [1]
+    for n in range(10_000):  # those remembered are bounded, and each is still right
+        assert space.key({"n": n}) == f"{{'n': {n}}}"
+    assert len(space._tidied) <= 4096
+
+
 def test_keys_of_held_values_that_have_more_digits_than_matter() -> None:
     held = NESTED.with_held({"lr": 0.00123456})
     configs = held.from_unit(np.full((1, len(held)), 0.5))

@@ -22,6 +22,8 @@ __all__ = ["Checked", "Choice", "Fault", "Float", "Int", "Parameter", "Space"]
 
 _KINDS: dict[str, type[Float] | type[Int] | type[Choice]] = {"float": Float, "int": Int, "choice": Choice}
 _BATCHES = 50
+_KEYS = 4096
+"""Keys that are remembered."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Space:
                     f"relation {relation.text!r} names {unknown[0]!r}", f"the parameters are {', '.join(self.names)}"
                 )
         self.held: dict[str, Held] = read_held(self._by_name, held or {})
+        self._tidied: dict[str, str] = {}  # each choice asks several times for the key of every trial
 
     def _parents_first(self) -> tuple[str, ...]:
         for p in self.parameters:
@@ -210,7 +213,14 @@ class Space:
 
     def key(self, config: Mapping[str, Any]) -> str:
         """An identity: two configurations with the same key are the same after rounding to the digits that matter."""
-        return repr({name: self._by_name[name].tidy(config[name]) for name in self.active(config)})
+        text = repr(config)
+        known = self._tidied.get(text)
+        if known is None:
+            known = repr({name: self._by_name[name].tidy(config[name]) for name in self.active(config)})
+            if len(self._tidied) >= _KEYS:
+                self._tidied.clear()
+            self._tidied[text] = known
+        return known
 
     def keys(self, configs: Iterable[Config]) -> list[str]:
         """The `key` of each configuration that `from_unit` made: those are tidy, but for values that are held."""
