@@ -46,7 +46,7 @@ for level, names in enumerate(
         "confirm ask_tell",
         "loop",
         "report importance",
-        "plots",
+        "plots tables",
         "verbs",
         "live",
         "chat mcp_server",

@@ -362,7 +362,8 @@ def unsteady(c: dict[str, Any], ctx: Any) -> dict[str, float]:
 
 def test_a_winner_that_breaks_a_constraint_on_fresh_seeds_is_said_to(tmp_path: Path) -> None:
     from tunewright.commands.common import plain_console
-    from tunewright.report import confirmation_json, confirmation_table
+    from tunewright.report import confirmation_json
+    from tunewright.tables import confirmation_table
 
     t = tuner(tmp_path, constraints=["latency_ms <= 50", "loss >= 0"])
     t.enqueue([config(0.011, 128)])

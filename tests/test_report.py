@@ -1,7 +1,5 @@
 import io
 import json
-import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ from tunewright.cli import app
 from tunewright.live import JsonLines
 from tunewright.llm.scripted import Scripted
 from tunewright.plots import plot
-from tunewright.report import Front, arguments, card_json, front_json, front_table, model_line, report, spent, to_json
+from tunewright.report import arguments, card_json, front_json, model_line, report, spent, to_json
 from tunewright.space import Choice, Float, Int, Space
-from tunewright_tools.base import Outcome
+from tunewright.tables import front_table
 
 
 def study(folder: Path, model: Any, trials: int = 4) -> Any:
@@ -85,28 +83,6 @@ def test_arguments_quote_what_a_shell_would_take_apart(tmp_path: Path) -> None:
     assert arguments(card(), trial) == "--lr 0.001 --optimizer adamw --width 64"
 
 
-def test_tables_show_values_as_they_are_and_take_nothing_for_markup(tmp_path: Path) -> None:
-    values = ["[relu]", "[/]", "a:key:b"]
-    marked = card(space=Space(Choice("act", values, default="[relu]")))
-    with Tuner(marked, None, storage=f"sqlite:///{tmp_path}/study.db", folder=tmp_path / "runs") as tuner:
-        tuner.run(lambda c: values.index(c["act"]), trials=3)
-    shown = CliRunner().invoke(app, ["show", "--storage", f"sqlite:///{tmp_path}/study.db"])
-    assert shown.exit_code == 0, shown.exception
-    assert all(f"act={value} " in shown.stdout for value in values)
-    assert re.search(r"act +│ +\[relu\] │ +\[relu\] │", shown.stdout)
-
-
-@pytest.mark.parametrize("start", ["none", "default"])
-def test_a_study_without_a_best_trial_says_why_there_is_none(tmp_path: Path, start: str) -> None:
-    bound = card(constraints=["ms <= 50"], start=start)
-    with Tuner(bound, None, storage=f"sqlite:///{tmp_path}/study.db", folder=tmp_path / "runs") as tuner:
-        tuner.run(lambda c: {"loss": 1.0, "ms": 60.0}, trials=2)
-    shown = CliRunner().invoke(app, ["show", "--storage", f"sqlite:///{tmp_path}/study.db"]).stdout
-    assert "No trial of toy has a value that keeps all constraints yet." in shown
-    assert ("Best configuration of toy" in shown) == (start == "default")  # a column of nothing is left out
-    assert "configurati\n" not in shown
-
-
 def test_values_near_the_end_of_the_floats_make_json_that_any_parser_reads(tmp_path: Path, capsys) -> None:
     metrics = [{"name": "loss", "direction": "minimize"}, {"name": "size", "direction": "minimize"}]
     space = {"x": {"type": "float", "low": 0, "high": 4}}
@@ -120,17 +96,6 @@ def test_values_near_the_end_of_the_floats_make_json_that_any_parser_reads(tmp_p
     read = [json.loads(text, parse_constant=pytest.fail) for text in (*lines, *(result.stdout for result in shown))]
     assert read[-3]["event"] == "stopped"
     assert read[-1]["hypervolume"] is None
-
-
-@pytest.mark.parametrize(("direction", "order"), [("maximize", ["2", "1", "0"]), ("minimize", ["0", "1", "2"])])
-def test_the_front_is_listed_best_first_in_the_direction_of_the_first_metric(direction: str, order: list[str]) -> None:
-    trials = tuple(
-        replace(done(i, {"x": i}, 1.0), outcome=Outcome("done", {"acc": i / 10, "ms": float(i)})) for i in (1, 0, 2)
-    )
-    beyond = -0.1 if direction == "maximize" else 0.3
-    console = Console(width=120, record=True, file=io.StringIO())
-    console.print(front_table(Front(trials, ("acc", "ms"), {"acc": beyond, "ms": 3.0}, 1.0)))
-    assert re.findall(r"(?m)^│ +(\d) │", console.export_text()) == order
 
 
 def command(*arguments: str, **more: Any) -> dict[str, Any]:

@@ -64,15 +64,8 @@ def plain_console(piped: int) -> "Console":
 def print_report(study: "Study") -> None:
     """Print the best against the default, what each source did and what it took; nothing before the first trial."""
     from tunewright.attempts import no_best
-    from tunewright.report import (
-        best_table,
-        confirmation_table,
-        earlier_lines,
-        front_table,
-        ledger_table,
-        model_line,
-        report,
-    )
+    from tunewright.report import earlier_lines, model_line, report
+    from tunewright.tables import best_table, confirmation_table, front_table, ledger_table
 
     if not study.trials():
         return

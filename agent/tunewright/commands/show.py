@@ -7,8 +7,8 @@ from tunewright.commands.common import STORAGE, JsonOption, StorageOption, Study
 
 def show(study: StudyArgument = None, storage: StorageOption = STORAGE, as_json: JsonOption = False) -> None:
     """Show a study: every trial, the best against the default, what each source did."""
-    from tunewright.report import trials_table
     from tunewright.study import Study
+    from tunewright.tables import trials_table
 
     opened = Study.load(storage, study)
     if as_json:
