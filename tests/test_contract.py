@@ -24,6 +24,8 @@ def read(text: str, best_of_curve: bool = False, extra: tuple[str, ...] = ()) ->
         "val_loss=0.5\n",
         "  val_loss = 5e-1  \n",
         '{"val_loss": 0.5}\n',
+        "{'train_loss': nan, 'val_loss': 0.5, 'note': \"a 'b'\", 'at': (1, 2)}\n",
+        "{'val_loss': '0.5'}\n",
         "val_loss:0.5",
         "lr=0.1, val_loss=.5; note='a b' | x=y\n",
         "val_loss: 0.5\r\n",
@@ -40,7 +42,10 @@ def test_the_forms_that_count(text: str) -> None:
     [
         ("best val_loss: 0.3 so far\n", "not a line of"),
         ("INFO val_loss=0.3\n", "not a line of"),
-        ("{'val_loss': 0.3}\n", "not a line of"),
+        ("{'val_loss': 0.3} so far\n", "not a line of"),
+        ("{'val_loss': 0.3, **more}\n", "not a line of"),
+        ("{'val_loss': tensor(0.3)}\n", "not a number"),
+        ("{'val_loss': None}\n", "not a number"),
         ('{"val_loss": "n/a"}\n', "not a number"),
         ('{"val_loss": true}\n', "not a number"),
         ('{"val_loss": null}\n', "not a number"),
@@ -120,6 +125,19 @@ def test_a_last_value_that_is_not_finite(word: str) -> None:
     assert read(f"val_loss: {word}\nval_loss: 2\n").values.not_finite() == {}
     for sign in ("", "-"):
         assert read(f'{{"acc": {sign}1' + "0" * 400 + "}").values.final()["acc"] == float(f"{sign}inf")
+
+
+def test_a_python_dict_has_points_and_numbers_that_are_none() -> None:
+    reader = read("{'val_loss': 0.5, 'epoch': 1.0}\n{'val_loss': -inf, 'epoch': 2.0}\n")
+    assert [(point.step, point.metrics) for point in reader.values.curve()] == [(1.0, {"val_loss": 0.5})]
+    assert reader.values.not_finite() == {"val_loss": -float("inf")}
+
+
+@pytest.mark.parametrize(
+    "deep", ["{'val_loss': " * 3000, "{'val_loss': " + "(" * 3000, "{'val_loss': " + "-" * 100_000 + "1}"]
+)
+def test_a_dict_without_an_end_is_no_line(deep: str) -> None:
+    assert read(deep + "\nval_loss: 0.5\n").values.final() == {"val_loss": 0.5}
 
 
 def test_status() -> None:

@@ -4,7 +4,8 @@ Three forms of line count, and a line counts only when all of it has that form:
 
 - `name: value` or `name=value`;
 - several of those, separated by spaces, commas, semicolons or `|`: `step=3 val_loss=0.5`;
-- one JSON object: `{"epoch": 2, "val_loss": 0.5}`.
+- one JSON object, or one Python dict as `print` writes it (and Hugging Face's `Trainer` prints its metrics):
+  `{"epoch": 2, "val_loss": 0.5}`, `{'val_loss': 0.5, 'epoch': 2.0}`.
 
 Only declared names, `step`, `epoch`, `status` and the names of `SELF_REPORTED` are read; others are passed over.
 Prose is never searched, because `best val_loss: 0.3 so far` says something else than `val_loss: 0.3`; such near misses
@@ -16,6 +17,7 @@ with `epoch` alone is no point and marks nothing: whether the lines around it be
 final summary must not become one. `\\n` and `\\r` both end a line, so a progress bar's updates are lines.
 """
 
+import ast
 import json
 import math
 import re
@@ -222,7 +224,7 @@ class Reader:
         line = line.strip()
         if not self._mentioned.search(line):
             return None
-        found = _json_object(line) if line.startswith("{") else self._pairs(line)
+        found = _mapping(line) if line.startswith("{") else self._pairs(line)
         if found is None:
             if self._near_miss.search(line):
                 self._note("not a line of `name: value` pairs or a JSON object alone", line)
@@ -263,9 +265,24 @@ class Reader:
             self.notes.append(f"{reason}: {shortened(line, 200)}")
 
 
-def _json_object(line: str) -> dict[str, Any] | None:
+def _mapping(line: str) -> dict[str, Any] | None:
+    """The JSON object or the Python dict that the line is; of the latter its values as they are written."""
     try:
         found = json.loads(line)
-    except (ValueError, RecursionError):
+    except RecursionError:
         return None
+    except ValueError:
+        return _python_dict(line)
     return found if isinstance(found, dict) else None
+
+
+def _python_dict(line: str) -> dict[str, Any] | None:
+    try:
+        node = ast.parse(line, mode="eval").body
+        if not isinstance(node, ast.Dict):
+            return None
+        names = [key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+        # nothing is evaluated: `nan` would be a name, and is a number here
+        return {name: ast.unparse(value).strip("'") for name, value in zip(names, node.values, strict=True)}
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
