@@ -120,6 +120,17 @@ def test_a_pruner_made_anew_from_the_record_judges_the_same(name: str) -> None:
         assert stops(first, i, curve({"lr": lr})) == stops(again, i, curve({"lr": lr}))
 
 
+@pytest.mark.parametrize(("name", "judged"), [("median", 0), ("percentile", 0), ("hyperband", STEPS)])
+def test_a_run_on_record_is_judged_anew_only_for_the_rungs_that_this_writes(
+    name: str, judged: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pruner = made(name)
+    seen: list[Any] = []
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: bool(seen.append(trial.number)))
+    pruner.tell(Run(0, {}, curve({"lr": 1e-2}), 1.0))
+    assert seen == [0] * judged
+
+
 @pytest.mark.parametrize("name", ["median", "percentile", "successive_halving", "hyperband", "wilcoxon"])
 @pytest.mark.parametrize("shown", [True, False])  # in this session, or by an earlier one
 def test_a_result_that_breaks_a_constraint_is_no_measure_for_others(name: str, shown: bool) -> None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
 
 
+_WITH_RUNGS = ("successive_halving", "hyperband")
+"""Those that write down, while they judge a run, what later runs are held to."""
+
+
 class OptunaPruner:
     """One of Optuna's pruners behind our interface. It judges a run at whole steps, as Optuna does.
 
@@ -81,8 +85,9 @@ class OptunaPruner:
 
         with self._lock:
             for point in run.curve:
-                if self._report(run.number, point):
-                    self._mirror(run.number).should_prune()  # rungs are written as a side effect
+                # each judgement goes through all runs: of a long record that is most of what going on with it takes
+                if self._report(run.number, point) and self._name in _WITH_RUNGS:
+                    self._mirror(run.number).should_prune()
             mirror = self._mirror(run.number)
             kept = self._study.get_trials(deepcopy=False)[run.number]
             if kept.state.is_finished():
