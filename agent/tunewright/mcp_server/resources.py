@@ -3,16 +3,23 @@
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import mcp_types as types
 
 from tunewright.errors import StudyError, TunerError
 from tunewright.plots import KINDS, kinds, plot
-from tunewright.report import to_json
+from tunewright.report import card_json, report
+from tunewright.study import Study
+from tunewright.trial import Trial
+from tunewright.verbs.common import trial_data
 from tunewright.verbs.plain import plain
 from tunewright.verbs.session import Session
 
+MOST_TRIALS = 1000
+"""Of a study with more, the latest are listed, as many as `show_study` lists at most."""
 _SCHEME = "tunewright"
 
 
@@ -64,9 +71,30 @@ def read(session: Session, uri: str) -> types.TextResourceContents | types.BlobR
         raise StudyError(f"there is no resource {uri!r}", f"resources are {_SCHEME}://study/NAME and .../plot/KIND")
     study = session.study(path[0])
     if len(path) == 1:
-        text = json.dumps(plain(to_json(study)), allow_nan=False, default=str)
+        text = json.dumps(plain(_held(study)), allow_nan=False, default=str)
         return types.TextResourceContents(uri=uri, mime_type="application/json", text=text)
     if len(path) != 3 or path[1] != "plot":
         raise TunerError(f"there is no resource {uri!r}", f"plots are {_SCHEME}://study/NAME/plot/KIND")
     image = base64.b64encode(plot(study, path[2])).decode()
     return types.BlobResourceContents(uri=uri, mime_type="image/png", blob=image)
+
+
+def _held(study: Study) -> dict[str, Any]:
+    """The study without curves, prompts and replies: a client puts all of it into a model's context."""
+    rep, trials = report(study), study.trials()
+    found: dict[str, Any] = asdict(replace(rep, default=None, best=None, front=None))
+    found |= {"default": _trial(rep.default), "best": _trial(rep.best)}
+    if rep.front is not None:
+        on_front = [trial_data(t) for t in rep.front.trials]
+        found["front"] = {**asdict(replace(rep.front, trials=())), "trials": on_front}
+    return {
+        "name": study.name,
+        "card": card_json(study.card),
+        "report": found,
+        "trials_in_all": len(trials),
+        "trials": [trial_data(t) for t in trials[-MOST_TRIALS:]],
+    }
+
+
+def _trial(trial: Trial | None) -> dict[str, Any] | None:
+    return None if trial is None else trial_data(trial)
