@@ -11,7 +11,7 @@ from tunewright_tools.base import Outcome
 DONE = Outcome("done", {"loss": 0.5})
 
 
-def test_the_younger_of_two_equal_running_trials_is_withdrawn(study, url):
+def test_the_younger_of_two_equal_running_trials_is_not_put_on_record(study, url):
     other = Study.open(card(), url)
     first = start(study, config(0), 0)
     with pytest.raises(Withdrawn) as same_config:
@@ -20,9 +20,26 @@ def test_the_younger_of_two_equal_running_trials_is_withdrawn(study, url):
     with pytest.raises(Withdrawn):
         start(other, config(5), 0)  # the number is taken
     assert study.trials() == other.trials() == other.attempts() == [first]
-    assert [t.state.name for t in study.optuna_study.trials] == ["RUNNING", "FAIL", "FAIL"]
+    assert [t.state.name for t in study.optuna_study.trials] == ["RUNNING"]
     start(other, config(5), 1)
     assert [t.number for t in study.trials()] == [0, 1]
+    other.close()
+
+
+def test_one_that_is_put_on_record_at_the_same_moment_is_taken_back(study, url, monkeypatch):
+    other = Study.open(card(), url)
+    add = other._table.add
+    first = []
+
+    def add_second(trial, space):
+        first.append(start(study, config(0), 0))  # after the other has looked
+        return add(trial, space)
+
+    monkeypatch.setattr(other._table, "add", add_second)
+    with pytest.raises(Withdrawn) as caught:
+        start(other, config(5), 0)
+    assert [caught.value.rival] == first == study.trials() == other.attempts()
+    assert [t.state.name for t in study.optuna_study.trials] == ["RUNNING", "FAIL"]
     other.close()
 
 
@@ -50,6 +67,7 @@ def test_the_number_stays_taken_when_its_trial_is_over(study, url):
         ({"number": 7, "config": {"k": 1}, "attempt": 2}, {"attempt": 2}, True),
         ({"number": 7, "config": {"k": 1}, "attempt": 1}, {"attempt": 2}, False),
         ({"record_id": 9}, {}, False),  # it is the younger one
+        ({"record_id": 9}, {"record_id": -1}, True),  # not on record yet: all others are older
         ({"record_id": 2}, {}, False),  # it is this one
     ],
 )

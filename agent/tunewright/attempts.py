@@ -86,9 +86,12 @@ class Attempts:
         return rival_of(mine, attempts, self._key)
 
     def _key(self, trial: Trial) -> str:
-        if trial.record_id not in self._keys:
-            self._keys[trial.record_id] = self._space(trial.space_revision).key(trial.config)
-        return self._keys[trial.record_id]
+        known = self._keys.get(trial.record_id)
+        if known is None:
+            known = self._space(trial.space_revision).key(trial.config)
+            if trial.record_id >= 0:  # else it is not on record yet, and the next such trial is another one
+                self._keys[trial.record_id] = known
+        return known
 
 
 def latest(attempts: Sequence[Trial]) -> list[Trial]:

@@ -7,7 +7,7 @@ from tunewright.trial import Trial
 
 
 class Withdrawn(Exception):  # noqa: N818 (no error: the caller asks again)
-    """Another process got there first: the trial just added was taken back.
+    """Another process got there first: the trial was not put on record, or taken back at once.
 
     Args:
         number: the trial that was not started.
@@ -37,10 +37,11 @@ class AlreadyFinishedError(StudyError):
 def rival_of(mine: Trial, attempts: Iterable[Trial], key: Callable[[Trial], str]) -> Trial | None:
     """The older trial because of which this one must not run; None when it may.
 
-    What a person put in line runs beside an equal one: nothing else can take its place, as it can where we choose.
+    All are older than one that is not on record yet. What a person put in line runs beside an equal one: nothing else
+    can take its place, as it can where we choose.
     """
     for t in attempts:
-        if t.record_id >= mine.record_id:
+        if 0 <= mine.record_id <= t.record_id:
             continue
         at_once = t.running or (t.finished is not None and t.finished > mine.started and t.status != "lost")
         if (

@@ -296,6 +296,10 @@ class Study:
             started=self._clock(),
             environment=seen_environment(self.card.tool.cwd if self.card.tool is not None else None),
         )
+        # where many processes choose at once most come second, and each row that is taken back stays, as a failed one
+        rival = self._attempts.rival(trial, self._attempts.all(anew=True))
+        if rival is not None:
+            raise Withdrawn(number, rival)
         trial = replace(trial, record_id=self._table.add(trial, self.card.space))
         rival = self._attempts.rival(trial, self._attempts.all(anew=True))
         if rival is not None:

@@ -84,7 +84,7 @@ class Trial:
     """Unix seconds."""
     finished: float | None = None
     record_id: int = -1
-    """Number of the row in the Optuna study underneath."""
+    """Number of the row in the Optuna study underneath; -1: of none yet."""
     environment: dict[str, Any] = field(default_factory=dict)
     """Package versions, git commit and dirty flag, host."""
 
