@@ -32,6 +32,7 @@ for level, names in enumerate(
         "attempts waiting",
         "sweeping ledger",
         "study earlier",
+        "earlier_csv",
         "encoding targets gp improvement export earlier_sources success_labels success_amounts",
         "surrogate_success surrogate_transfer branching starting stopped",
         "surrogate_values",

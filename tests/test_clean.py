@@ -1,4 +1,4 @@
-from tunewright.clean import clean
+from tunewright.clean import clean, listed, one_line
 
 
 def test_no_control_character_is_left_but_new_lines_and_tabs() -> None:
@@ -30,3 +30,8 @@ def test_letters_of_any_script_and_emoji_stay() -> None:
         "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
     ):
         assert clean(text) == text
+
+
+def test_words_and_names_of_strangers_stay_on_one_line() -> None:
+    assert one_line("one\ntwo \t \x1b[31mred") == "one two ^[[31mred"
+    assert listed(["lr", "a\r\nb"]) == "lr, a b"

@@ -6,6 +6,7 @@ either: no terminal's encoding has one.
 """
 
 import re
+from collections.abc import Iterable
 
 _FLAG = "\U0001f3f4[\U000e0020-\U000e007e]{1,6}\U000e007f"  # of England, Scotland, Wales: an emoji spelled in tags
 _UNSEEN = re.compile(
@@ -17,6 +18,16 @@ _UNSEEN = re.compile(
 def clean(text: str) -> str:
     """The text with each such character written out, as `cat -v` does: ESC is `^[`, and it moves no cursor."""
     return _UNSEEN.sub(_written, text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The text as `clean` gives it, on one line."""
+    return clean(" ".join(text.split()))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names that a stranger's table or database has, each on one line."""
+    return ", ".join(map(one_line, names))
 
 
 def _written(found: re.Match[str]) -> str:

@@ -1,20 +1,17 @@
 """Read earlier trials: from a CSV file, an Optuna study, or one of our own studies; nothing is written there."""
 
-import csv
-import io
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
 from tunewright.card_earlier import EarlierCard
-from tunewright.card_parts import build, shown
-from tunewright.earlier import FAILED, Earlier, Row, fitting, parsed
+from tunewright.card_parts import build
+from tunewright.clean import listed
+from tunewright.earlier import Earlier, Row, fitting, parsed
+from tunewright.earlier_csv import from_csv
 from tunewright.errors import CardError, StudyError, did_you_mean
-from tunewright.parameters import Choice
 from tunewright.rows import to_trial
 from tunewright.storage import Address, in_words
 from tunewright.study import Study
@@ -24,15 +21,6 @@ if TYPE_CHECKING:
     import optuna
 
     Source = Earlier | EarlierCard | Mapping[str, Any] | str | PathLike[str] | Study | optuna.Study
-
-_STATUS = ("status", "state")
-_DONE = ("done", "complete", "completed", "ok", "finished", "success", "succeeded")
-_FAILED = ("fail", "error", *FAILED)
-_SILENT = ("pruned", "running", "waiting", "cancelled", "lost")
-_SQLITE = b"SQLite format 3\0"
-_OF_A_TABLE = ("number", "value", "datetime_start", "datetime_complete", "duration", "state", "source", "seconds")
-"""Columns of Optuna's own table of a study, and of `export --to csv`, that are no parameters."""
-_DECIMAL_COMMA = re.compile(r"[-+]?[\d.]*,\d[\d.,]*(?:e[-+]?\d+)?", re.I)
 
 
 def read_all(sources: Iterable["Source"], card: TaskCard, known: Iterable[str] = ()) -> list[Earlier]:
@@ -73,7 +61,7 @@ def read(source: "Source", card: TaskCard) -> Earlier:
     if isinstance(source, Study):
         return of_trials(_name(source), source.card, source.trials(), card)
     if isinstance(source, EarlierCard):
-        return _from_csv(source, card) if source.csv is not None else _from_storage(source, card)
+        return from_csv(source, card) if source.csv is not None else _from_storage(source, card)
     return _from_optuna(source.study_name, source, card)
 
 
@@ -100,104 +88,6 @@ def _name(source: "Earlier | EarlierCard | Study | optuna.Study") -> str:
     return source.name if isinstance(source, Earlier | EarlierCard) else source.study_name
 
 
-# -- CSV ---------------------------------------------------------------------------------------------------------------
-
-
-def _from_csv(source: EarlierCard, card: TaskCard) -> Earlier:
-    path = Path(str(source.csv))
-    header, cells = _table(path)
-    wanted = [m.name for m in card.metrics] + [c.metric for c in card.constraints]
-    column = {name: name if name in header else f"metrics_{name}" for name in wanted}
-    column |= {name: name for name in card.space.names if name in header}
-    column |= {name: f"params_{name}" for name in card.space.names if name not in header}
-    primary = card.primary.name
-    if source.metric is not None:
-        column[primary] = source.metric
-    elif column[primary] not in header and len(card.metrics) == 1 and "value" in header and "value" not in card.space:
-        column[primary] = "value"  # as Optuna's own table calls it
-    column = {name: there for name, there in column.items() if there in header}
-    for metric in card.metrics:
-        if metric.name not in column:
-            near = source.metric or metric.name
-            raise CardError(
-                f"{path} has no column {near!r}; its columns are {_listed(header)}",
-                f"{did_you_mean(near, header)}say which column holds {metric.name}: {{csv: {path}, metric: COLUMN}}",
-            )
-    status = next((name for name in _STATUS if name in header and name not in column.values()), None)
-    known = {*column.values(), status, *(_OF_A_TABLE if any(h.startswith("params_") for h in header) else ())}
-    unknown = [name for name in header if name not in known]
-    notes = [f"columns that are not on the card were ignored: {_listed(unknown)}"] if unknown else []
-    for i, cell in enumerate(cells, start=2):
-        for name, there in column.items():
-            if _DECIMAL_COMMA.fullmatch(cell[there]) and not (
-                name in card.space and isinstance(card.space[name], Choice)
-            ):
-                raise StudyError(
-                    f"{path}: row {i} has {shown(cell[there])} as {there}, a number with a comma",
-                    "write its numbers with a decimal point and nothing between the thousands, such as 1234.5",
-                )
-    rows = [_csv_row(card, column, status, cell) for cell in cells]
-    return fitting(source.name, card, rows, assume=source.assume, notes=notes)
-
-
-def _table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    try:
-        with path.open("rb") as file:
-            if file.read(len(_SQLITE)) == _SQLITE:
-                raise StudyError(f"{path} is a database, not a CSV file", f"write sqlite:///{path}")
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        near = did_you_mean(path.name, [f.name for f in path.parent.glob("*.csv")]) if path.parent.is_dir() else ""
-        raise StudyError(f"there is no file {path}", f"{near}give the path of a CSV file with past trials") from None
-    except (OSError, UnicodeDecodeError) as e:
-        raise StudyError(f"{path} cannot be read: {e}", "give a CSV file in UTF-8") from None
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        # as a file, not by `splitlines`: a form feed or a U+2028 in a cell ends no row
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        header, *lines = [[cell.strip() for cell in line] for line in reader if line]
-    except (ValueError, csv.Error) as e:
-        reason = e if isinstance(e, csv.Error) else "it is empty"
-        raise StudyError(
-            f"{path} cannot be read: {reason}", "its first line names the columns, one trial a line"
-        ) from None
-    doubled = [name for name in header if name and header.count(name) > 1]
-    if doubled:
-        raise StudyError(f"{path} has two columns {doubled[0]!r}", "keep one of them")
-    for i, line in enumerate(lines, start=2):
-        if len(line) != len(header):
-            raise StudyError(
-                f"{path}: row {i} has {len(line)} cells, the header {len(header)}",
-                "mend the row, quote its texts, or write its numbers with a decimal point where they have a comma",
-            )
-    return header, [dict(zip(header, line, strict=True)) for line in lines]
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Names that a stranger's table or database has: on one line, and without what would move a terminal's cursor."""
-    return ", ".join("".join(c if c.isprintable() else " " for c in name) for name in names)
-
-
-def _csv_row(card: TaskCard, column: Mapping[str, str], status: str | None, cell: Mapping[str, str]) -> Row:
-    values = {name: parsed(card.space[name], cell[there]) for name, there in column.items() if name in card.space}
-    metrics = {}
-    for name, there in column.items():
-        if name not in card.space:
-            try:
-                metrics[name] = float(cell[there])
-            except ValueError:
-                continue  # an empty cell, or text: the row has no value
-    word = cell[status].rpartition(".")[2].strip().lower() if status is not None else ""
-    if not word:
-        word = "done"
-    if word in _DONE:
-        return Row(values, metrics, "done")
-    if word in _FAILED:
-        return Row(values, metrics, word if word in FAILED else "failed")
-    return Row(values, metrics, word if word in _SILENT else f"of the unknown status {word[:30]!r}")
-
-
 # -- studies -----------------------------------------------------------------------------------------------------------
 
 
@@ -213,7 +103,7 @@ def _from_storage(source: EarlierCard, card: TaskCard) -> Earlier:
             names = optuna.get_all_study_names(storage)
             name = source.study or (names[0] if len(names) == 1 else None)
             if name not in names:
-                seen = _listed(names) or "no study"
+                seen = listed(names) or "no study"
                 raise StudyError(
                     f"{address.shown} holds {seen}" + (f", not {source.study!r}" if source.study else ""),
                     f"{did_you_mean(name, names) if name else ''}name one of them: NAME@{address.shown}",
@@ -262,7 +152,7 @@ def _from_optuna(
     objective = _objectives(study, card, metric)
     extra = [c.metric for c in card.constraints]
     unknown = {p for t in study.get_trials(deepcopy=False) for p in t.params} - set(card.space.names)
-    notes = [f"parameters that are not on the card were ignored: {_listed(sorted(unknown))}"] if unknown else []
+    notes = [f"parameters that are not on the card were ignored: {listed(sorted(unknown))}"] if unknown else []
     rows = [_optuna_row(card, t, objective, extra) for t in study.get_trials(deepcopy=False)]
     return fitting(name, card, rows, assume=assume, notes=notes)
 
@@ -285,7 +175,7 @@ def _objectives(study: "optuna.Study", card: TaskCard, metric: str | None) -> di
         there = metric if metric is not None and m is card.primary else m.name
         if there not in names:
             raise StudyError(
-                f"the Optuna study {study.study_name!r} measures {_listed(names)}, not {there}",
+                f"the Optuna study {study.study_name!r} measures {listed(names)}, not {there}",
                 f"{did_you_mean(there, names)}say which it is: metric: NAME",
             )
         _same_direction(study.study_name, there, directions[names.index(there)], m.direction)

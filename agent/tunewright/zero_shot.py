@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.brief import brief
 from tunewright.card import TaskCard
-from tunewright.clean import clean
+from tunewright.clean import one_line
 from tunewright.dataset import Dataset
 from tunewright.derived import formula
 from tunewright.errors import SpaceError, TunerError
@@ -187,7 +187,7 @@ def warmstart(
     for call in calls:
         sound, unsound = sound_derived(call.derived, card)
         derived |= sound
-        notes += [f"left out: {_one_line(reason)}" for reason in unsound.values()]
+        notes += [f"left out: {one_line(reason)}" for reason in unsound.values()]
     from_book = textbook_prior(card) if textbook else {}
     return Points(
         items=tuple(_spread(card.space, kept)),
@@ -254,17 +254,12 @@ def _judged(space: Space, proposals: Sequence[Proposal], n: int) -> tuple[list[P
         elif len(found) == n:
             reason = f"surplus: {n} were asked for"
         else:
-            found[key] = Point(checked.config, "llm", _one_line(proposal.rationale))
+            found[key] = Point(checked.config, "llm", one_line(proposal.rationale))
             ignored |= dict.fromkeys(checked.ignored)
             continue
         refused.append(Refusal(proposal, Verdict(False, reason, ignored=checked.ignored)))
-    notes = [f"left out of the model's points, as not in the space or not active: {_one_line(', '.join(ignored))}"]
+    notes = [f"left out of the model's points, as not in the space or not active: {one_line(', '.join(ignored))}"]
     return list(found.values()), refused, notes if ignored else []
-
-
-def _one_line(text: str) -> str:
-    """A model's words on one line, as a terminal may show them."""
-    return clean(" ".join(text.split()))
 
 
 # -- filling up --------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Three forms of line count, and a line counts only when all of it has that form:
 
 - `name: value` or `name=value`;
 - several of those, separated by spaces, commas, semicolons or `|`: `step=3 val_loss=0.5`;
-- one JSON object, or one Python dict as `print` writes it (and Hugging Face's `Trainer` prints its metrics):
+- one JSON object, or one Python dict as `print` writes it (so does the `Trainer` of transformers; 5.23 in four digits):
   `{"epoch": 2, "val_loss": 0.5}`, `{'val_loss': 0.5, 'epoch': 2.0}`.
 
 Only declared names, `step`, `epoch`, `status` and the names of `SELF_REPORTED` are read; others are passed over.
