@@ -162,7 +162,7 @@ choices = st.builds(
     lambda values, ordered: Choice("x", values, ordered=ordered),
     st.lists(
         scalars, min_size=2, max_size=8, unique_by=lambda v: (type(v) if isinstance(v, bool | str) else float, str(v))
-    ).filter(lambda values: len({(isinstance(v, bool), v) for v in values}) == len(values)),
+    ).filter(lambda values: len(set(values)) == len(values)),
     st.booleans(),
 )
 parameters = st.one_of(floats(), ints(), choices)
