@@ -7,7 +7,7 @@ import pytest
 from toy import card, config
 
 from tunewright.card import TaskCard
-from tunewright.earlier import MOST, Earlier, Row, fitting, parsed, position, record, recorded, refitted
+from tunewright.earlier import LEARNED, MOST, Earlier, Row, fitting, parsed, position, record, recorded, refitted
 from tunewright.errors import CardError, StudyError
 from tunewright.parameters import Choice, Float, Int
 from tunewright.space import Space
@@ -26,6 +26,13 @@ def test_what_fits_is_taken_in_as_it_is() -> None:
     ]
     assert (one.given, one.notes) == (2, ())
     assert one.summary() == "earlier trials of past: 2 of 2 taken in (2 with a value)"
+
+
+def test_a_set_too_large_to_be_modelled_whole_says_so() -> None:
+    summary = "earlier trials of past: {0} of {0} taken in ({0} with a value{1})"
+    assert fitting("past", card(), [row()] * LEARNED).summary() == summary.format(LEARNED, "")
+    many = fitting("past", card(), [row()] * (LEARNED + 1))
+    assert many.summary() == summary.format(LEARNED + 1, f", at most {LEARNED} of them modelled")
 
 
 @pytest.mark.parametrize(

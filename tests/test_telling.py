@@ -63,6 +63,11 @@ def test_a_status_without_a_value(status: str, fault: str | None) -> None:
     assert outcome.telemetry.peak_bytes == 7
 
 
+def test_a_value_beside_a_failure_is_not_dropped_unsaid() -> None:
+    with pytest.raises(TunerError, match=r"(?s)told to be 'oom' and to have the result 0\.5.*give one of the two"):
+        told(0.5, status="oom")
+
+
 @pytest.mark.parametrize("result", [None, {}, {"accuracy": 1.0}])
 def test_a_missing_metric_is_the_persons_error(result: object) -> None:
     with pytest.raises(TunerError, match=r"trial 4.*\n.*give a value for loss"):

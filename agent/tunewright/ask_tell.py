@@ -117,7 +117,7 @@ class AskTell:
             detail: for people: the log's last lines.
 
         Raises:
-            TunerError: a metric is missing or not a number; the trial was told before.
+            TunerError: a metric is missing or not a number; a result beside another status; the trial was told before.
         """
         if not isinstance(result, Outcome):
             result = outcome_of(self.card, trial, result, status, telemetry, detail)

@@ -17,6 +17,8 @@ from tunewright_tools.base import Config
 
 MOST = 5000
 """Trials that one set may hold."""
+LEARNED = 400
+"""Those of one set that the surrogate learns from: half of these are the best ones, the rest spread over the others."""
 FAILED = ("failed", "oom", "diverged", "timeout", "crashed")
 """Ends of a trial that was started and gave no value; kept and counted, not learned from."""
 _CHUNK = 200
@@ -75,6 +77,7 @@ class Earlier:
         """What was taken in, for a person, on one line."""
         beyond = sum(t.done and not t.runnable for t in self.trials)
         parts = [f"{self.n_done} with a value"]
+        parts += [f"at most {LEARNED} of them modelled"] if self.n_done > LEARNED else []
         parts += [f"{beyond} of them only learned from"] if beyond else []
         parts += [f"{len(self.trials) - self.n_done} failed"] if self.n_done < len(self.trials) else []
         text = f"earlier trials of {self.name}: {len(self.trials)} of {self.given} taken in ({', '.join(parts)})"

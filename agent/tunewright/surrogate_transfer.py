@@ -27,7 +27,7 @@ from torch import Tensor
 
 from tunewright import gp
 from tunewright.card import TaskCard
-from tunewright.earlier import Earlier, position
+from tunewright.earlier import LEARNED, Earlier, position
 from tunewright.encoding import Encoding
 from tunewright.gp import Fitted, Prior, Settings, Shape
 from tunewright.targets import scale
@@ -38,8 +38,6 @@ FEWEST_PAST = 5
 """Values that an earlier study needs before it is modelled; with fewer it gives starting points alone."""
 FEWEST = 3
 """Values of this study before an earlier one is weighed; one of the very same task is believed from the second on."""
-LEARNED = 400
-"""Earlier trials that are learned from: the better half of these are the best ones, the rest spread over the others."""
 _DRAWS = 256
 _BELIEF = 5.0
 """Trials' worth of agreement that a study of the very same task is given in advance."""

@@ -26,8 +26,8 @@ def outcome_of(
     """The outcome; a metric that is not finite makes it `diverged`. What is measured is taken from the telemetry.
 
     Raises:
-        TunerError: no trial, a metric of the card is missing, a value is no number, the status or a telemetry field is
-            unknown.
+        TunerError: no trial, a metric of the card is missing, a value is no number, a value for a run that did not end
+            well, the status or a telemetry field is unknown.
     """
     if not isinstance(trial, Trial):
         raise TunerError(f"{trial!r:.200} is no trial", "tell the trial that `ask` gave")
@@ -45,6 +45,11 @@ def outcome_of(
             )
         telemetry = Telemetry(**{"seconds": time.time() - trial.started, **telemetry})
     if status != "done":
+        if result is not None:
+            raise TunerError(
+                f"trial {trial.number} is told to be {status!r} and to have the result {result!r:.80}",
+                "give one of the two; what a run showed before it ended goes by `report`",
+            )
         return Outcome(status, telemetry=telemetry, detail=detail, fault=_FAULTS.get(status, "config"))
     names = [m.name for m in card.metrics]
     told: Any = result
