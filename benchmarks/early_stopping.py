@@ -1,6 +1,7 @@
 """Early stopping on recorded curves: seconds used and the final value found, for each pruner, over many orders of runs.
 
     python benchmarks/early_stopping.py curves.csv --metric val_loss --direction minimize [--orders 20] [--runs 32 96]
+        [--again again.csv]
 
 The file has a row for each point of each run: `run`, `step`, `seconds` (since the run began), the metric, and the
 configuration: a column `config` of JSON, as `record_curves.py` writes it (empty: as in the run's first row), or else a
@@ -8,6 +9,9 @@ column for each parameter. Runs whose `status` is not `done` are left out; all o
 order of the runs is one replay, the same orders for all pruners; the first run is never stopped, as trial 0 in a study.
 With `--runs` a replay is a study of that many runs, the first of its order; a longer study has more to compare with.
 Random orders stand for a search that does not learn: how a stopped run changes what is proposed next is not seen.
+
+The best of many runs is partly luck, which a search without a pruner has most of. `--again` takes a file of what runs
+end with on other seeds (`run`, `seed`, the metric; `record_curves.py --again` makes it), and compares the picks there.
 """
 
 import argparse
@@ -30,6 +34,9 @@ from tunewright.space import Choice, Float, Space
 from tunewright_tools.base import Point
 
 _FIXED = ("run", "step", "seconds")
+_RESAMPLES = 10_000
+Again = dict[str, list[float]]
+"""What a run, by its name, ends with on other seeds."""
 
 
 @dataclass(frozen=True)
@@ -110,14 +117,29 @@ def space_of(curves: Sequence[Curve]) -> Space:
     return Space(*parameters)
 
 
-def replay(curves: Sequence[Curve], pruner: Pruner | None, metric: str, direction: Direction) -> tuple[float, float]:
-    """(seconds used, best final value) of these runs one after the other; the first is never stopped.
+def read_again(path: Path, metric: str) -> Again:
+    """The ends on other seeds, by run.
+
+    Raises:
+        ValueError: a run has no value for a seed.
+    """
+    ends: Again = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if not row[metric]:
+                raise ValueError(f"run {row['run']} of {path} has no {metric} with seed {row['seed']}: {row['status']}")
+            ends.setdefault(row["run"], []).append(float(row[metric]))
+    return ends
+
+
+def replay(curves: Sequence[Curve], pruner: Pruner | None, metric: str, direction: Direction) -> tuple[float, Curve]:
+    """(seconds used, the run with the best final value) of these, one after the other; the first is never stopped.
 
     Args:
         curves: in the order in which they run.
         pruner: a new one; None stops nothing.
     """
-    used, finals = 0.0, []
+    used, ended = 0.0, []
     for number, curve in enumerate(curves):
         seen = []
         stopped = False
@@ -130,10 +152,11 @@ def replay(curves: Sequence[Curve], pruner: Pruner | None, metric: str, directio
         final = None if stopped and len(seen) < len(curve.points) else curve.final(metric)
         used += seen[-1].seconds
         if final is not None:
-            finals.append(final)
+            ended.append(curve)
         if pruner is not None:
             pruner.tell(Run(number, curve.config, tuple(seen), final))
-    return used, min(finals) if direction == "minimize" else max(finals)
+    sign = 1 if direction == "minimize" else -1
+    return used, min(ended, key=lambda curve: sign * curve.final(metric))
 
 
 def table(
@@ -143,6 +166,7 @@ def table(
     direction: Direction,
     orders: int,
     runs: int | None = None,
+    again: Again | None = None,
 ) -> list[dict[str, Any]]:
     """For each pruner: share of the time saved and loss of the best value against no pruner, paired over orders.
 
@@ -150,6 +174,7 @@ def table(
         pruners: as on a card.
         orders: seeds 0, 1, ... of the permutations.
         runs: how many runs a study has, the first of each order; None for all.
+        again: to compare what the runs that were picked end with on other seeds (`lost_again`, see `_lost_again`).
     """
     space = space_of(curves)
     kept = [Curve(c.name, {n: _fitting(space, n, c.config[n]) for n in space.names}, c.points) for c in curves]
@@ -163,7 +188,8 @@ def table(
         found = [replay(order, open_pruner(card), metric, direction) for order in permuted]
         saved = [1 - used / full for (used, _), (full, _) in zip(found, plain, strict=True)]
         sign = 1 if direction == "minimize" else -1
-        worse = [sign * (best - ideal) for (_, best), (_, ideal) in zip(found, plain, strict=True)]
+        picked = [(best, ideal) for (_, best), (_, ideal) in zip(found, plain, strict=True)]
+        worse = [sign * (best.final(metric) - ideal.final(metric)) for best, ideal in picked]
         rows.append(
             {
                 "pruner": named if isinstance(named, str) else f"{named['name']} {named['options']}",
@@ -173,9 +199,30 @@ def table(
                 "lost_max": max(worse),
                 "kept_best": sum(w == 0 for w in worse),
                 "orders": orders,
+                "lost_again": None if again is None else _lost_again(picked, again, sign),
             }
         )
     return rows
+
+
+def _lost_again(picked: Sequence[tuple[Curve, Curve]], again: Again, sign: int) -> tuple[float, float, float] | None:
+    """How much worse the first of each pair is than the second on other seeds: mean, and its 95% interval.
+
+    The interval is of a bootstrap over orders and, within each run, over seeds. None where a run has no other seed.
+    """
+    names = sorted({curve.name for pair in picked for curve in pair})
+    if any(name not in again for name in names):
+        return None
+    random = np.random.default_rng(0)
+    pairs = np.array([[names.index(curve.name) for curve in pair] for pair in picked])
+    drawn = [random.choice(again[name], (_RESAMPLES, len(again[name]))).mean(axis=1) for name in names]
+    means = np.stack(drawn, axis=1)
+    orders = pairs[random.integers(len(pairs), size=(_RESAMPLES, len(pairs)))]
+    at = np.arange(_RESAMPLES)[:, None]
+    resampled = sign * (means[at, orders[:, :, 0]] - means[at, orders[:, :, 1]]).mean(axis=1)
+    true = np.array([statistics.fmean(again[name]) for name in names])
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return float(sign * (true[pairs[:, 0]] - true[pairs[:, 1]]).mean()), float(low), float(high)
 
 
 def _fitting(space: Space, name: str, value: Any) -> Any:
@@ -190,23 +237,26 @@ def main() -> None:
     parser.add_argument("--direction", choices=("minimize", "maximize"), required=True)
     parser.add_argument("--orders", type=int, default=20)
     parser.add_argument("--runs", type=int, nargs="+", help="runs in a study; without it all that the file has")
+    parser.add_argument("--again", type=Path, help="what runs end with on other seeds")
     given = parser.parse_args()
     curves = read(given.curves, given.metric)
     longest = int(max(c.points[-1].step for c in curves))
     hyperband = {"name": "hyperband", "options": {"min_resource": 1, "max_resource": longest}}
-    bold = {"name": "curve", "options": {"threshold": 0.2}}  # saves two thirds on the curves of record_dev_curves.py
-    pruners = ["curve", bold, "median", hyperband, "successive_halving"]
+    bold = [{"name": "curve", "options": {"threshold": threshold}} for threshold in (0.1, 0.2)]
+    pruners = ["curve", *bold, "median", hyperband, "successive_halving"]
+    again = read_again(given.again, given.metric) if given.again else None
     lengths = given.runs or [len(curves)]
     if wrong := [n for n in lengths if not 1 <= n <= len(curves)]:
         parser.error(f"--runs {wrong[0]}, but {given.curves} has {len(curves)} full runs; choose 1 to {len(curves)}")
     print(f"{len(curves)} runs of up to {longest} steps, {given.orders} orders")
-    print("| runs | pruner | time saved (std) | best value lost, mean (max) | orders with the best kept |")
-    print("| --- | --- | --- | --- | --- |")
+    print("| runs | pruner | time saved (std) | best value lost, mean (max) | best kept | on other seeds |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for runs in lengths:
-        for row in table(curves, pruners, given.metric, given.direction, given.orders, runs):
+        for row in table(curves, pruners, given.metric, given.direction, given.orders, runs, again):
+            lost = "-" if row["lost_again"] is None else "{:+.4f} [{:+.4f}, {:+.4f}]".format(*row["lost_again"])
             print(
                 f"| {runs} | {row['pruner']} | {row['saved']:.1%} ({row['saved_std']:.1%}) | {row['lost']:.4g} "
-                f"({row['lost_max']:.4g}) | {row['kept_best']} of {row['orders']} |"
+                f"({row['lost_max']:.4g}) | {row['kept_best']} of {row['orders']} | {lost} |"
             )
 
 

@@ -2,12 +2,17 @@
 
     python -m benchmarks.record_curves lm vision [--runs 96] [--jobs 1]
     python -m benchmarks.record_curves lm vision --check
+    python -m benchmarks.record_curves lm vision --again 4 [--best 24]
 
 The card `curves/TASK.yaml` says what is trained; its configurations are the first of a scrambled Sobol sequence of its
 space (seed 0, numbers rounded to four digits), so that a larger --runs goes on with the same sequence.
 `data/curves_TASK.csv` gets the runs that it does not have yet, each when it has ended, with one row a point: task, run,
 config (JSON, in the run's first row alone), status (done or diverged), step, seconds of training, and what it printed.
 A run that fails in another way ends the recording.
+
+`--again K` trains the runs with the best ends, by each metric, with K seeds more and keeps what they end with in
+`data/again_TASK.csv`: a search picks the luckiest of its runs, and what the pick is worth shows on seeds that it was
+not picked by.
 
 `--check` trains nothing. It says how far the best run fell in the last fifth of its steps: curves that are flat by then
 say nothing about early stopping.
@@ -42,27 +47,29 @@ BESIDE = {"lm": ("train_loss", "seconds"), "vision": ("val_accuracy", "train_los
 Row = dict[str, str]
 
 
-def path(task: str, folder: Path) -> Path:
-    return folder / f"curves_{task}.csv"
+METRICS = {"lm": {"val_bpb": 1}, "vision": {"val_loss": 1, "val_accuracy": -1}}
+"""By which runs are the best; the sign makes smaller better."""
 
 
-def read(task: str, folder: Path = HERE / "data") -> list[Row]:
+def read(task: str, folder: Path = HERE / "data", *, kind: str = "curves") -> list[Row]:
     """The rows recorded so far."""
-    if not path(task, folder).exists():
+    path = folder / f"{kind}_{task}.csv"
+    if not path.exists():
         return []
-    with path(task, folder).open(newline="") as file:
+    with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def write(task: str, rows: list[Row], folder: Path) -> None:
+def write(task: str, rows: list[Row], folder: Path, *, kind: str = "curves", order: str = "step") -> None:
     """All rows in the order of runs; the old file stays until the new one is whole."""
+    path = folder / f"{kind}_{task}.csv"
     text = io.StringIO()
     table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     table.writeheader()
-    table.writerows(sorted(rows, key=lambda row: (int(row["run"]), float(row["step"]))))
-    half_written = path(task, folder).with_suffix(".part")
+    table.writerows(sorted(rows, key=lambda row: (int(row["run"]), float(row[order]))))
+    half_written = path.with_suffix(".part")
     half_written.write_text(text.getvalue())
-    half_written.replace(path(task, folder))
+    half_written.replace(path)
 
 
 def rounded(config: dict[str, Any]) -> dict[str, Any]:
@@ -111,10 +118,45 @@ def fill(task: str, runs: int, jobs: int, folder: Path, changes: dict[str, Any],
         last = made[-1]
         say(f"{task} run {number} {last['status']}: {len(made)} points, {last[card.primary.name]}, {last['seconds']} s")
 
+    drawn = enumerate(card.space.sample(runs, SEED))
+    _each(one, [(number, rounded(config)) for number, config in drawn if number not in have], jobs)
+
+
+def again(
+    task: str, best: int, seeds: int, jobs: int, folder: Path, changes: dict[str, Any], say: Callable[[str], None]
+) -> None:
+    """Train the best runs of the file with seeds 1, 2, ... where that was not done yet, and keep what they end with."""
+    card = TaskCard.load(HERE / "curves" / f"{task}.yaml")
+    rows, lock = read(task, folder, kind="again"), threading.Lock()
+    have = {(int(row["run"]), int(row["seed"])) for row in rows}
+    configs = {int(row["run"]): json.loads(row["config"]) for row in read(task, folder) if row["config"]}
+
+    def one(number: int, seed: int) -> None:
+        options = {**(card.tool.options or {}), **changes, "seed": seed}
+        made = record(task, number, configs[number], card, options)
+        last = made[-1] if made else {"status": "diverged"}
+        ends = {metric: last.get(metric, "") if last["status"] == "done" else "" for metric in METRICS[task]}
+        with lock:
+            rows.append({"task": task, "run": str(number), "seed": str(seed), "status": last["status"], **ends})
+            write(task, rows, folder, kind="again", order="seed")
+        say(f"{task} run {number} with seed {seed} {last['status']}: {ends}")
+
+    wanted = [(number, seed) for seed in range(1, seeds + 1) for number in best_runs(task, best, folder)]
+    _each(one, [each for each in wanted if each not in have], jobs)
+
+
+def best_runs(task: str, best: int, folder: Path = HERE / "data") -> list[int]:
+    """The runs that are among the `best` by one of the metrics, in the order of their numbers."""
+    ends = {int(row["run"]): row for row in read(task, folder) if row["status"] == "done"}
+    found: set[int] = set()
+    for metric, sign in METRICS[task].items():
+        found |= set(sorted(ends, key=lambda number: sign * float(ends[number][metric]))[:best])
+    return sorted(found)
+
+
+def _each(one: Callable[..., None], arguments: list[tuple[Any, ...]], jobs: int) -> None:
     with ThreadPoolExecutor(jobs) as pool:
-        drawn = enumerate(card.space.sample(runs, SEED))
-        missing = [(number, rounded(config)) for number, config in drawn if number not in have]
-        waiting = [pool.submit(one, number, config) for number, config in missing]
+        waiting = [pool.submit(one, *each) for each in arguments]
         try:
             for future in waiting:
                 future.result()
@@ -153,11 +195,20 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--runs", type=int, default=96)
     options.add_argument("--jobs", type=int, default=1, help="runs at a time")
     options.add_argument("--folder", type=Path, default=HERE / "data", help="where the CSV files are")
+    options.add_argument("--again", type=int, metavar="K", help="train the best runs again, with K other seeds")
+    options.add_argument("--best", type=int, default=24, help="how many, by each metric")
     options.add_argument("--check", action="store_true", help="only say what is recorded")
     given = options.parse_args(argv)
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
     for task in given.tasks:
+        if given.again:
+            again(task, given.best, given.again, given.jobs, given.folder, {}, say)
+            continue
         if not given.check:
-            fill(task, given.runs, given.jobs, given.folder, {}, lambda text: print(text, flush=True))
+            fill(task, given.runs, given.jobs, given.folder, {}, say)
         print(check(task, given.folder))
     return 0
 

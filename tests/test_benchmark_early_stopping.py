@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks is no installed package
 
-from benchmarks.early_stopping import read, replay, space_of, table
+from benchmarks.early_stopping import read, read_again, replay, space_of, table
 
 from tunewright.pruning.base import Run
 from tunewright_tools.base import Point
@@ -57,15 +57,15 @@ def test_curves_are_read_with_their_configurations(file: Path) -> None:
 
 def test_a_replay_counts_seconds_and_loses_what_was_stopped(file: Path) -> None:
     curves = read(file, "val_loss")
-    assert replay(curves, None, "val_loss", "minimize") == (160.0, pytest.approx(0.3))
+    assert replay(curves, None, "val_loss", "minimize") == (160.0, curves[2])
     pruner = StopAt(4.0, 0, 2, 3)
     used, best = replay(curves, pruner, "val_loss", "minimize")
     assert used == 160 - 2 * 12  # the first run is never stopped
-    assert best == pytest.approx(0.4)
+    assert best is curves[6]
     assert [run.final is None for run in pruner.told] == [i in (2, 3) for i in range(8)]
     assert len(pruner.told[2].curve) == 4
-    assert replay(curves, StopAt(10.0, 2), "val_loss", "minimize") == (160.0, pytest.approx(0.3))
-    assert replay(curves, None, "val_loss", "maximize")[1] == pytest.approx(1.0)
+    assert replay(curves, StopAt(10.0, 2), "val_loss", "minimize") == (160.0, curves[2])
+    assert replay(curves, None, "val_loss", "maximize")[1] is curves[7]
 
 
 def test_the_table_pairs_the_orders(file: Path) -> None:
@@ -78,6 +78,28 @@ def test_the_table_pairs_the_orders(file: Path) -> None:
     assert rows[1]["lost"] > 0
     (short,) = table(read(file, "val_loss"), [everything], "val_loss", "minimize", orders=4, runs=3)
     assert short["saved"] == pytest.approx(1 - (20 + 2 * 2) / 60)  # a study of three runs
+
+
+def test_picks_are_compared_on_other_seeds(file: Path, tmp_path: Path) -> None:
+    everything = {"name": "threshold", "options": {"upper": -99.0}}  # picks the first run of each order
+    nothing = {"name": "threshold", "options": {"upper": 99.0}}  # picks r2
+    again = tmp_path / "again.csv"
+    ends = [f"r{i},{seed},done,{1.0 + seed / 10 if i == 2 else 3.0}" for i in range(8) for seed in (1, 2)]
+    again.write_text("\n".join(["run,seed,status,val_loss", *ends]) + "\n")
+    curves, values = read(file, "val_loss"), read_again(again, "val_loss")
+    assert values["r2"] == [1.1, 1.2]
+    same, worse = table(curves, [nothing, everything], "val_loss", "minimize", orders=4, again=values)
+    assert same["lost_again"] == (0.0, 0.0, 0.0)
+    mean, low, high = worse["lost_again"]
+    assert mean == pytest.approx((4 - worse["kept_best"]) / 4 * 1.85)
+    assert low <= mean <= high
+    (better,) = table(curves, [everything], "val_loss", "maximize", orders=4, again={**values, "r7": [0.0]})
+    assert better["lost_again"][0] < 0  # the pick of the search without a pruner was luck
+    (unknown,) = table(curves, [everything], "val_loss", "minimize", orders=4, again={"r2": [1.0]})
+    assert unknown["lost_again"] is None
+    again.write_text("run,seed,status,val_loss\nr2,1,diverged,\n")
+    with pytest.raises(ValueError, match=r"run r2 of .* has no val_loss with seed 1: diverged"):
+        read_again(again, "val_loss")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks is no installed package
 
 from benchmarks import record_curves  # noqa: E402
-from benchmarks.record_curves import HERE, TASKS, check, fill, read, rounded  # noqa: E402
+from benchmarks.record_curves import HERE, TASKS, again, best_runs, check, fill, read, rounded  # noqa: E402
 
 from tunewright.card import TaskCard  # noqa: E402
 
@@ -31,6 +31,15 @@ def test_the_recorded_curves_are_those_of_the_card(task: str) -> None:
         steps = [float(row["step"]) for row in rows]
         assert steps == sorted(set(steps))
         assert 12 <= len(rows) <= 20 or rows[0]["status"] == "diverged"
+
+
+def test_the_best_are_those_by_either_metric() -> None:
+    ends = {int(row["run"]): row for row in read("vision")}
+    by_loss = min(ends, key=lambda run: float(ends[run]["val_loss"]))
+    by_accuracy = max(ends, key=lambda run: float(ends[run]["val_accuracy"]))
+    assert best_runs("vision", 1) == sorted({by_loss, by_accuracy})
+    assert len(best_runs("lm", 24)) == 24
+    assert set(best_runs("lm", 5)) < set(best_runs("lm", 24))
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -58,6 +67,21 @@ def test_recording_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert [row["run"] for row in rows] == ["0", "0", "1", "1"]
     assert [bool(row["config"]) for row in rows] == [True, False, True, False]
     assert all(float(row["val_loss"]) > 0 and float(row["seconds"]) >= 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_the_best_are_trained_again_with_other_seeds(tmp_path: Path) -> None:
+    few = {"epochs": 0.5, "evaluations": 2}
+    fill("vision", 3, 1, tmp_path, few, print)
+    (best,) = {min(read("vision", tmp_path), key=lambda row: float(row["val_loss"]))["run"]}
+    said: list[str] = []
+    for seeds in (1, 2):
+        again("vision", 1, seeds, 1, tmp_path, few, said.append)
+    rows = read("vision", tmp_path, kind="again")
+    mine = [row for row in rows if row["run"] == best]
+    assert [row["seed"] for row in mine] == ["1", "2"]
+    assert len({row["val_loss"] for row in mine}) == 2
+    assert len(said) == len(rows)  # none was trained twice
 
 
 @pytest.mark.slow
