@@ -60,6 +60,7 @@ def test_the_persons_own_price_wins_everywhere(tmp_path: Path, monkeypatch: pyte
         bare = Prices.load(own).find("openai/mine", public=False)
         assert bare is not None
         assert bare.cost_usd(1000, 2_000_000) == 1.0
+        assert Prices.load(own).find("openai/o3", public=True) == Prices.load().find("openai/o3", public=True)
     monkeypatch.setenv("TUNEWRIGHT_PRICES", str(file))
     assert Prices.load().find("openai/mine", public=False) == Price(0.0, 0.5, str(file))
     monkeypatch.setenv("TUNEWRIGHT_PRICES", "")

@@ -43,7 +43,7 @@ class Tuner(AskTell):
         tool: a `Tool` or a callable in place of the one that the card names; not needed for ask and tell.
         folder: where each trial's own folder lies.
         base_url: of an OpenAI-compatible server.
-        prices: a price table in place of ours; see `llm.prices`.
+        prices: a price table that goes before ours: a mapping or a YAML file, see `llm.prices.Prices.load`.
         executor: where jobs run in place of threads on this machine.
         earlier: more trials of earlier studies than the card names: CSV paths, database URLs, Optuna studies, `Study`,
             `Earlier`. They are kept in the record, so that a study that goes on needs them no more.

@@ -149,7 +149,7 @@ def warmstart(
         card: the task; it and the textbook's lines are all that reaches the model. Of its data, `Dataset.told`.
         model: "local", "openai/NAME", "PROVIDER/NAME", a `Chat`, or None for the textbook alone.
         base_url: of an OpenAI-compatible server.
-        prices: a price table in place of ours.
+        prices: a price table that goes before ours.
         seed: of the request and of the draws.
         textbook: False leaves the textbook out of prompt, points and prior.
 

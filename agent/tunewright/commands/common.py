@@ -21,7 +21,7 @@ Card = Annotated[Path, typer.Argument(help="The card: a YAML file with goal, met
 StorageOption = Annotated[str, typer.Option("--storage", help="The record: an SQLite or PostgreSQL URL.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 BaseUrlOption = Annotated[str | None, typer.Option(help="An OpenAI-compatible server for openai/NAME.")]
-PricesOption = Annotated[Path | None, typer.Option(help="Your price table (YAML), in place of ours.")]
+PricesOption = Annotated[Path | None, typer.Option(help="Your price table (YAML); it goes before ours.")]
 WorkersOption = Annotated[int, typer.Option(help="Trials that run at once.", min=1)]
 FolderOption = Annotated[Path, typer.Option(help="Where each trial's own folder lies.")]
 RootOption = Annotated[Path, typer.Option(help="The project: scripts and cards are read from here, nothing outside.")]

@@ -140,7 +140,7 @@ def propose(
         fixed: arguments that are passed as they are, behind all others; what they set is not tuned.
         trials: the budget; None for none.
         base_url: of an OpenAI-compatible server.
-        prices: a price table in place of ours.
+        prices: a price table that goes before ours.
 
     Raises:
         CardError: an unknown subcommand, metric or direction; `ModelError` when the model cannot be asked.

@@ -81,7 +81,7 @@ class TunewrightSampler(BaseSampler):
         space: the parameters under the names that the script suggests.
         seed: of everything random; drawn where it is None. Random streams are keyed by it and the trial's number.
         base_url: of an OpenAI-compatible server.
-        prices: a price table in place of ours.
+        prices: a price table that goes before ours.
         textbook: whether the textbook gives points where it knows most parameters; None: where a model is named.
 
     Raises:

@@ -47,7 +47,7 @@ class Session:
         trusted_tools: whether the model that calls verbs may ask to spend or delete at all; that of `model` unless
             given, and False for the local one.
         base_url: of an OpenAI-compatible server.
-        prices: a price table in place of ours.
+        prices: a price table that goes before ours.
         seed: of new studies.
         workers: trials that run at once, unless a call says otherwise.
     """
