@@ -66,6 +66,16 @@ def test_the_readme_names_every_extra_and_every_key_of_a_card() -> None:
     assert {*extras, *keys, *_INPUTS} - {"dev"} <= named
 
 
+def test_the_readme_names_every_environment_variable_that_is_read_or_given() -> None:
+    from tunewright_tools.environment import REMOVED_KEYS
+
+    sources = [path.read_text() for root in ("agent", "tools") for path in (ROOT / root).rglob("*.py")]
+    named = set(re.findall(r'"((?:TUNEWRIGHT|OPENAI|XDG|CUDA_VISIBLE)_[A-Z_]+)"', "\n".join(sources)))
+    given_by_no_loop_of_ours = {"TUNEWRIGHT_FIDELITY"}
+    text = (ROOT / "README.md").read_text()
+    assert {name for name in named - REMOVED_KEYS - given_by_no_loop_of_ours if f"`{name}`" not in text} == set()
+
+
 def test_the_readme_shows_the_programs_exit_codes() -> None:
     from tunewright import errors
 

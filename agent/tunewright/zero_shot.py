@@ -1,4 +1,4 @@
-"""Starting points for any optimizer: one request to a model, filled up from the textbook, checked, spread out."""
+"""Starting points for any optimizer: asked of a model, filled up from the textbook, checked, spread out."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -41,7 +41,7 @@ def warmstart(
     ] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Print points to try first, from one request to a model and the textbook, for any optimizer."""
+    """Print points to try first, from a model and the textbook, for any optimizer."""
     from tunewright.card import TaskCard
     from tunewright.export import TARGETS, check_target
     from tunewright.export import to as exported
