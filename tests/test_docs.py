@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,33 @@ def test_the_readme_names_every_extra_and_every_key_of_a_card() -> None:
     keys = {field.alias or key for part in parts for key, field in part.model_fields.items()}
     named = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`", (ROOT / "README.md").read_text()))))
     assert {*extras, *keys, *_INPUTS} - {"dev"} <= named
+
+
+def test_the_documents_name_every_key_of_a_parameter_a_source_and_the_data() -> None:
+    from tunewright import dataset
+    from tunewright.card_earlier import EarlierCard
+    from tunewright.card_pruner import NAMES, PrunerCard
+    from tunewright.space import _KINDS
+
+    of_parameters = {field.name for kind in _KINDS.values() for field in fields(kind)}
+    assert {*of_parameters, *_KINDS} <= _coded("README.md")
+    assert {*dataset._READ, *EarlierCard.model_fields, *PrunerCard.model_fields, *NAMES} <= _coded("docs/method.md")
+
+
+def test_the_readme_tells_what_a_command_may_hold_a_run_may_print_and_is_measured() -> None:
+    from tunewright_tools.arguments import EXTRAS
+    from tunewright_tools.contract import RESERVED, SELF_REPORTED
+    from tunewright_tools.measured import MEASURES
+
+    measured = {name.removeprefix("telemetry.") for name in MEASURES}
+    assert {*EXTRAS, *RESERVED, *SELF_REPORTED, *measured} - {"fidelity"} <= _coded("README.md")
+
+
+def _coded(page: str) -> set[str]:
+    """The words that a page has in code, on a line of its own or among others."""
+    text = (ROOT / page).read_text()
+    code = [*re.findall(r"`[^`\n]+`", text), *re.findall(r"^    .*$", text, re.MULTILINE)]
+    return set(re.findall(r"\w+", " ".join(code)))
 
 
 def test_the_readme_names_every_environment_variable_that_is_read_or_given() -> None:
