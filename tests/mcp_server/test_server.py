@@ -245,6 +245,24 @@ def test_a_client_that_vanishes_in_mid_run_loses_no_finished_trial(project: Path
     assert not any(t.running for t in trials)
 
 
+def test_the_record_lies_in_the_project_wherever_a_client_starts_the_server(project: Path) -> None:
+    elsewhere = project / "elsewhere"
+    elsewhere.mkdir()
+    argv = ["-m", "tunewright.cli", "mcp", "--root", str(project), "--yes"]
+
+    async def talk() -> None:
+        parameters = StdioServerParameters(command=sys.executable, args=argv, cwd=str(elsewhere))
+        async with Client(stdio_client(parameters)) as client:
+            await ok(client, "set_up_study", **SET_UP)
+            await ok(client, "run_trials", trials=1)
+            await ok(client, "wait_for_run", seconds=60)
+
+    asyncio.run(talk())
+    assert not list(elsewhere.iterdir())
+    assert [t.status for t in Study.load(storage(project), "toy").trials()] == ["done"]
+    assert (project / "runs" / "toy" / "00000-1" / "stdout.log").exists()
+
+
 def test_the_server_ends_when_its_client_does(project: Path) -> None:
     import subprocess
 

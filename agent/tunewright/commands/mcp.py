@@ -6,14 +6,11 @@ from typing import Annotated
 import typer
 
 from tunewright.commands.common import (
-    STORAGE,
     BaseUrlOption,
     BudgetHours,
     BudgetTrials,
     BudgetUsd,
-    FolderOption,
     RootOption,
-    StorageOption,
     WorkersOption,
     YesOption,
 )
@@ -22,8 +19,13 @@ from tunewright.errors import CardError
 
 def mcp(
     root: RootOption = Path("."),
-    storage: StorageOption = STORAGE,
-    folder: FolderOption = Path("runs"),
+    # no default in the current folder, as other commands have: a client starts the server in any folder it likes
+    storage: Annotated[
+        str | None, typer.Option(help="The record: an SQLite or PostgreSQL URL; else tunewright.db in the project.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where each trial's own folder lies; else in runs in the project.")
+    ] = None,
     model: Annotated[
         str, typer.Option(help="Proposes configurations: local, openai/NAME, PROVIDER/NAME or none.")
     ] = "none",
