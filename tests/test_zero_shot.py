@@ -12,10 +12,10 @@ from openai_server import KEY, Answer, OpenAIServer
 from test_cli import tunewright as command
 from toy import card, config, space
 
-from tunewright import warmstart
+from tunewright import Tuner, warmstart
 from tunewright.brief import brief
 from tunewright.card import TaskCard
-from tunewright.errors import ModelError, SpaceError, TunerError
+from tunewright.errors import CardError, ModelError, SpaceError, TunerError
 from tunewright.llm.base import Reply, Request
 from tunewright.llm.local import LocalChat
 from tunewright.llm.openai_chat import OpenAIChat
@@ -215,6 +215,14 @@ def test_no_points_are_refused(n: int) -> None:
         warmstart(card(), n=n, model=None)
     with pytest.raises(TunerError, match="the seed is -1"):
         warmstart(card(), model=None, seed=-1)
+
+
+def test_a_path_in_place_of_a_card_is_refused_with_the_way_to_read_it() -> None:
+    for made in (lambda: warmstart("tune.yaml", model=None), lambda: Tuner("tune.yaml", model=None)):
+        with pytest.raises(CardError) as caught:
+            made()
+        assert caught.value.message == "the card is 'tune.yaml'"
+        assert "TaskCard.load" in caught.value.hint
 
 
 def test_each_point_after_the_first_is_the_farthest_from_those_before_it() -> None:

@@ -260,3 +260,9 @@ class TaskCard(Part):
         if odd:
             raise CardError(f"the card has a key {odd[0]!r}", "keys are text, for example goal").at(repr(odd[0]))
         return cls(**record)
+
+
+def check_is_card(card: object) -> None:
+    """Raise `CardError` for anything else, such as the path of one."""
+    if not isinstance(card, TaskCard):
+        raise CardError(f"the card is {card!r:.200}", 'give a TaskCard; TaskCard.load("tune.yaml") reads a file')

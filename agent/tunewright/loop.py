@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tunewright.ask_tell import AskTell
-from tunewright.card import TaskCard
+from tunewright.card import TaskCard, check_is_card
 from tunewright.confirm import confirming
 from tunewright.confirmation import Confirmation, confirmation
 from tunewright.errors import CardError, StudyError
@@ -74,8 +74,7 @@ class Tuner(AskTell):
         branch: bool = False,
         textbook: bool | None = None,
     ) -> None:
-        if not isinstance(card, TaskCard):
-            raise CardError(f"the card is {card!r:.200}", 'give a TaskCard; TaskCard.load("tune.yaml") reads a file')
+        check_is_card(card)
         if workers < 1:
             raise CardError(f"workers is {workers}", "at least one worker runs the trials")
         self._tool = open_tool(card, tool) if tool is not None or card.tool is not None else None

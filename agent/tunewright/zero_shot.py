@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tunewright.brief import brief
-from tunewright.card import TaskCard
+from tunewright.card import TaskCard, check_is_card
 from tunewright.clean import one_line
 from tunewright.dataset import Dataset
 from tunewright.derived import formula
@@ -154,9 +154,10 @@ def warmstart(
         textbook: False leaves the textbook out of prompt, points and prior.
 
     Raises:
-        TunerError: n below 1, or a seed below 0; `ModelError` when the model cannot be asked; `SpaceError` when no
-            valid configuration was found.
+        TunerError: n below 1, or a seed below 0; `CardError` for what is no card; `ModelError` when the model cannot be
+            asked; `SpaceError` when no valid configuration was found.
     """
+    check_is_card(card)
     if n < 1:
         raise TunerError(f"{n} points were asked for", "ask for 1 or more")
     if seed < 0:
