@@ -32,6 +32,30 @@ def test_the_readme_lists_every_module_of_the_product_with_its_first_sentence() 
     assert not rows, "the README lists files that are not there"
 
 
+@pytest.mark.parametrize("root", ["agent", "tools"])
+def test_docstrings_name_arguments_that_there_are(root: str) -> None:
+    """`Args:` of functions; of classes too, whose arguments are those of `__init__` or their fields."""
+    for path in sorted((ROOT / root).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                said = _said_arguments(ast.get_docstring(node) or "")
+                assert said <= _arguments(node), f"{path.name}: {node.name} has no {said - _arguments(node)}"
+
+
+def _said_arguments(docstring: str) -> set[str]:
+    found = re.search(r"^Args:\n((?:    .*\n?|\n)+)", docstring, re.MULTILINE)
+    entries = re.findall(r"^    ((?:\w+, )*(?:\w+,\n\s+)?(?:\w+, )*\w+):", found[1], re.MULTILINE) if found else []
+    return {name for entry in entries for name in re.findall(r"\w+", entry)}
+
+
+def _arguments(node: ast.FunctionDef | ast.ClassDef) -> set[str]:
+    fields_ = {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+    own = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+    functions = [node] if isinstance(node, ast.FunctionDef) else own
+    args = [arg.arg for f in functions for arg in ast.walk(f.args) if isinstance(arg, ast.arg)]
+    return {*fields_, *args}
+
+
 def test_the_page_of_the_benchmarks_tells_how_to_run_each_of_them() -> None:
     text = (ROOT / "benchmarks" / "README.md").read_text()
     for path in (ROOT / "benchmarks").rglob("*.py"):

@@ -117,7 +117,8 @@ class AskTell:
             detail: for people: the log's last lines.
 
         Raises:
-            TunerError: a metric is missing or not a number; a result beside another status; the trial was told before.
+            TunerError: a metric is missing or not a number; a result beside another status, or an unknown one; the
+                trial is none that `ask` gave, or was told before.
         """
         if not isinstance(result, Outcome):
             result = outcome_of(self.card, trial, result, status, telemetry, detail)
@@ -164,7 +165,7 @@ class AskTell:
             thread.join()
 
     def enqueue(self, configs: Iterable[Config]) -> None:
-        """Put a person's own points in line; they run next, under the source "user".
+        """Put a person's own points in line; they run next, but for the default as trial 0, under the source "user".
 
         Raises:
             CardError: a configuration cannot run; the faults are named and none is enqueued.

@@ -52,8 +52,9 @@ class Tuner(AskTell):
         textbook: whether the textbook gives points where it knows most parameters; None: where a model is named.
 
     Raises:
+        CardError: the card is none, or there are no workers.
         ModelError: the model cannot be asked (before any trial has run).
-        StudyError: the record cannot be opened or does not fit the card.
+        StudyError: the record cannot be opened or does not fit the card; the seed is no whole number of 0 or more.
         ToolError: the tool cannot run this space.
     """
 
@@ -100,8 +101,15 @@ class Tuner(AskTell):
         """What the study has found once a stop rule holds.
 
         Args:
-            objective: called with a configuration in place of the card's tool; gives a value or metric -> value.
+            objective: called with a configuration in place of the card's tool; gives a value or metric -> value. As
+                `objective(config, ctx)` it is handed a `tunewright_tools.function.Context` too.
             trials: of the whole study, those on record included; None leaves it to the card.
+
+        Raises:
+            CardError: the runs' folder cannot be made.
+            StudyError: the record cannot be read or written.
+            ToolError: there is nothing to run, the first trial crashed, or three in a row failed for a reason other
+                than their configuration.
         """
         for _ in self.events(objective, trials):
             pass
@@ -231,7 +239,7 @@ class Tuner(AskTell):
     # -- the final evaluation ------------------------------------------------------------------------------------
 
     def confirm(self, k: int, top: int = 3, objective: Callable[..., Any] | None = None) -> Confirmation:
-        """What the best few configurations and the default give on k fresh seeds; see `confirming`."""
+        """What the best few configurations and the default give on k fresh seeds; for the rest see `confirming`."""
         for _ in self.confirming(k, top, objective):
             pass
         found = confirmation(self.study)
@@ -247,7 +255,8 @@ class Tuner(AskTell):
             objective: as for `run`.
 
         Raises:
+            CardError: k or top is below 1.
             StudyError: no trial has a value yet that keeps all constraints; another process is at it.
-            ToolError: a run failed for a reason outside its configuration.
+            ToolError: there is nothing to run, or a run failed for a reason outside its configuration.
         """
         return confirming(self.study, self._opened_executor(objective), self.folder, k, top)
