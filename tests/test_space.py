@@ -52,9 +52,10 @@ NESTED = Space(
         ((Float("a", 0, 1),), ("a < b",), "names 'b'"),
         ((Float("a", 0, 1),), ("a(",), "cannot be read"),
         ((Float("a", 0, 1),), ("a + 1",), "compares nothing"),
+        ((Float("width", 0, 1),), "width <= 0.5", "relations is 'width <= 0.5', a text"),
     ],
 )
-def test_impossible_spaces_are_refused(parameters: tuple[Any, ...], relations: tuple[str, ...], message: str) -> None:
+def test_impossible_spaces_are_refused(parameters: tuple[Any, ...], relations: Any, message: str) -> None:
     with pytest.raises(SpaceError, match=message) as caught:
         Space(*parameters, relations=relations)
     assert caught.value.hint

@@ -90,6 +90,8 @@ class Space:
         ]
         self.conditional = bool(self._conditions)
         """Whether any parameter has a condition."""
+        if isinstance(relations, str):  # each of its letters would be one
+            raise SpaceError(f"relations is {relations!r}, a text", f"give a list: relations=[{relations!r}]")
         self.relations: tuple[Relation, ...] = tuple(Relation(text) for text in relations)
         for relation in self.relations:
             unknown = [name for name in relation.names if name not in self._by_name]
