@@ -64,13 +64,29 @@ def test_the_page_of_the_benchmarks_tells_how_to_run_each_of_them() -> None:
             assert re.search(rf"python (-m )?benchmarks[./]{name}\b", text), f"{path.name} is not on the page"
 
 
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")]
+FOLDERS = ("agent", "tools", "prompts", "tests", "examples", "benchmarks", "docs")
+PAGES = sorted([*ROOT.glob("*.md"), *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md"))])
+MADE = {"gpu.md"}
+"""Files that a page names and that come to be when something is run."""
+OPTION = r"(?<![\w-])--[a-z][a-z-]+"
 
 
-@pytest.mark.parametrize("path", [*PAGES, *sorted((ROOT / "docs").glob("*.md"))], ids=str)
-def test_links_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
-        assert (path.parent / target).exists(), f"{path.name} links to {target}"
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_names_what_is_there(path: Path) -> None:
+    """Files that it links to or names, commands, their options, targets of make."""
+    text = path.read_text()
+    for target in re.findall(r"\]\((?!http)([^)#]+)", text):
+        assert (path.parent / target).exists(), f"it links to {target}"
+    files = {file.name for folder in FOLDERS for file in (ROOT / folder).rglob("*")} | {f.name for f in ROOT.iterdir()}
+    assert set(re.findall(r"`(?:[\w./-]*/)?([\w.-]+\.(?:py|md|yaml|json|csv|txt))`", text)) <= files | MADE
+    reference = (ROOT / "docs" / "cli.md").read_text()
+    commands = re.findall(r"(?:`|^\$ )tunewright ([a-z][a-z-]*)", text, re.MULTILINE)
+    assert set(commands) <= set(re.findall(r"^## `tunewright ([a-z-]+)`", reference, re.MULTILINE))
+    programs = [p.read_text() for name in ("tools", "benchmarks", "examples") for p in (ROOT / name).rglob("*.py")]
+    options = {*re.findall(OPTION, reference), *re.findall(OPTION, "\n".join(programs))}
+    assert set(re.findall(OPTION, text)) <= options
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"(?:`|^    )make ([a-z-]+)", text, re.MULTILINE)) <= set(targets)
 
 
 @pytest.mark.parametrize("name", ["Makefile", "README.md", "CONTRIBUTING.md", "constraints.txt"])
