@@ -23,9 +23,11 @@ class Result:
     front: tuple[Trial, ...]
     """The Pareto front; with one metric, the best trial alone."""
     trials: tuple[Trial, ...]
+    """The latest attempt at each, by number."""
     ledger: Ledger
     """Every model call, what became of it, what each source delivered."""
     stopped: StopReason | None
+    """Why no further trial starts; None where nothing has ended the study yet."""
 
     def __repr__(self) -> str:
         """A few lines: all trials with their curves would fill pages of a notebook."""
