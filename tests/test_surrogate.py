@@ -1,6 +1,7 @@
 """The surrogate: who has a value, scales, directions, pending trials, constraints, several metrics, warm starts."""
 
 import math
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -86,10 +87,20 @@ def test_maximise_is_minimise_upside_down() -> None:
     assert low.incumbent.number == high.incumbent.number
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    "values", [[-5.0] * 6, [0.0] * 6, [1.0, 1.0, 1.0, 1.0, 1.0, 2.0], [-1e9, -1.0, 0.0, 0.0, 1.0, 1e9]]
+    "values",
+    [
+        [-5.0] * 6,
+        [0.0] * 6,
+        [1.0, 1.0, 1.0, 1.0, 1.0, 2.0],
+        [-1e9, -1.0, 0.0, 0.0, 1.0, 1e9],
+        [0.3, *[sys.float_info.max] * 5],
+        [-1.7e308, 1.7e308, 1.6e308, 1.5e308, -1.6e308, 0.0],
+        [5e-324, 0.0, 0.0, 0.0, 0.0, 0.0],
+    ],
 )
-def test_negative_constant_and_tied_values(values: list[float]) -> None:
+def test_negative_constant_tied_and_extreme_values(values: list[float]) -> None:
     trials = [_done(i, c, loss=v) for i, (c, v) in enumerate(zip(SPACE.sample(6, 0), values, strict=True))]
     surrogate = _fit(trials)
     posterior = surrogate.predict(AT)

@@ -95,6 +95,29 @@ def test_the_largest_number_there_is_as_a_penalty_is_only_bad(penalty: float) ->
     assert np.isfinite(s.back(np.array([-3.0, 0.0, 5.0]))).all()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [0.3, *[sys.float_info.max] * 3],
+        [-1.7e308, -1.2e308],
+        [-1.7e308, 0.5, 1.5e308, 1.7e308],
+        [5e-324, 0.0, 0.0],
+        [5e-324, 5e-324, 0.0],
+        [1e-320, 3e-320, 2e-320],
+    ],
+)
+def test_losses_at_the_ends_of_the_floats_are_standardised(losses: list[float]) -> None:
+    y = np.array(losses)
+    s = scale(y)
+    z = s.forward(y)
+    assert z.mean() == pytest.approx(0, abs=1e-6)
+    assert z.std() == pytest.approx(1, abs=1e-6)
+    assert ((y[:, None] < y) == (z[:, None] < z)).all()
+    np.testing.assert_allclose(s.back(z), y, rtol=1e-12)
+    assert np.isfinite(s.back(np.array([-50.0, 0.0, 50.0]))).all()
+
+
 def test_beyond_the_ends_the_map_goes_on() -> None:
     y = np.array([1.0, 2.0, 3.0, 10.0])
     s = scale(y)

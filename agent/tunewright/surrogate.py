@@ -146,7 +146,7 @@ class Surrogate:
         back = self._scale.back
         middle = back(m)
         # the map is curved: half the width of what one standard deviation to both sides maps to
-        half = np.maximum((back(m + s) - back(m - s)) / 2, 0.0)
+        half = np.maximum(back(m + s) / 2 - back(m - s) / 2, 0.0)
         return Posterior(np.array([self.card.primary.value(v) for v in middle.tolist()]), half)
 
     def standardised(self, configs: Configs) -> tuple[Array, Array]:

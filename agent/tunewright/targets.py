@@ -17,6 +17,10 @@ _FAR = 2.0
 """Units above the median from which on a loss is only bad, however bad."""
 
 _LARGEST = float(np.finfo(float).max)
+_LARGE, _SMALL = 1000, -900
+"""Log2 of the largest loss between which losses are taken as they are: differences, sums and the unit are floats."""
+_ROOM = 4
+"""Log2 of the unit of larger ones."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +28,24 @@ class Scale:
     """A rising piecewise linear map between losses and standardised losses; straight beyond its ends."""
 
     losses: Array
-    """(k,) knots, strictly rising."""
+    """(k,) knots, strictly rising, in units of 2 to the power of `exponent`."""
     z: Array
     """(k,) their standardised values, strictly rising; one knot stands for values that are all equal."""
     unit: float
-    """Loss per unit of z below the first knot."""
+    """Loss per unit of z below the first knot, in the unit of the knots."""
+    exponent: int = 0
+    """0 but for losses of such a size that their differences, sums or unit would be no floats."""
 
     def forward(self, losses: Array) -> Array:
         """Standardised values, same shape."""
-        return self._map(np.asarray(losses, dtype=float), self.losses, self.z, 1 / self.unit)
+        x = np.ldexp(np.asarray(losses, dtype=float), -self.exponent)
+        return self._map(x, self.losses, self.z, 1 / self.unit)
 
     def back(self, z: Array) -> Array:
         """Losses on the person's scale, same shape."""
-        return self._map(np.asarray(z, dtype=float), self.z, self.losses, self.unit)
+        out = self._map(np.asarray(z, dtype=float), self.z, self.losses, self.unit)
+        with np.errstate(over="ignore"):
+            return np.asarray(np.clip(np.ldexp(out, self.exponent), -_LARGEST, _LARGEST))
 
     def _map(self, x: Array, xs: Array, ys: Array, below: float) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):  # a loss may be as large as a double can be
@@ -57,6 +66,8 @@ def scale(losses: Array) -> Scale:
     knots, counts = np.unique(values, return_counts=True)
     if len(knots) == 1:
         return Scale(knots, np.zeros(1), max(abs(float(knots[0])), 1.0))
+    exponent = _exponent(knots)
+    values, knots = np.ldexp(values, -exponent), np.ldexp(knots, -exponent)
     median = float(np.median(values))
     unit = _size(values[values <= median] - median)
     above = knots[knots > median]
@@ -71,7 +82,13 @@ def scale(losses: Array) -> Scale:
     weights = counts / counts.sum()
     centre = float(weights @ z)
     size = float(np.sqrt(weights @ (z - centre) ** 2))
-    return Scale(knots, (z - centre) / size, unit * size)
+    return Scale(knots, (z - centre) / size, unit * size, exponent)
+
+
+def _exponent(losses: Array) -> int:
+    """Log2 of the unit in which these losses are taken: large ones made a little smaller, small ones near 1."""
+    _, size = np.frexp(np.abs(losses).max())
+    return _ROOM if size > _LARGE else int(size) if size < _SMALL else 0
 
 
 def _size(values: Array) -> float:
