@@ -1,6 +1,6 @@
 """What is made of the driver's answers: several GPUs and slices told apart, and nothing claimed that is not known."""
 
-import time
+from types import SimpleNamespace
 
 import pytest
 from nvml_driver import Card, Driver
@@ -57,16 +57,18 @@ def test_own_gpus_that_were_left_idle_have_no_peak(driver: Driver) -> None:
     assert (source, use.peak_bytes, use.device, use.energy_j) == (None, None, "GPU-a", 0.0)
 
 
-def test_power_is_integrated_where_there_is_no_counter(driver: Driver) -> None:
+def test_power_is_integrated_to_the_end_where_there_is_no_counter(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=50.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr("tunewright_tools.gpus.time", clock)
     driver.cards[0].energy = None
     watched = Gpus([0])
-    watched.measure({10})
-    time.sleep(0.1)
-    driver.cards[0].watts = 300.0
-    watched.measure({10})
-    energy = watched.uses()[0][0].energy_j
-    assert energy is not None
-    assert 20 <= energy < 60  # 200 W on average for 0.1 s, and what the machine took longer
+    for now, watts in ((50.0, 100.0), (52.0, 300.0)):
+        clock.now, driver.cards[0].watts = now, watts
+        watched.measure({10})
+    clock.now = 55.0
+    assert watched.uses()[0][0].energy_j == 2 * 200 + 3 * 300
 
 
 def test_what_is_visible(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:

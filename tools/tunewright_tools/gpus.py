@@ -101,6 +101,7 @@ class Gpus:
 
     def _energy(self, device: _Device) -> float | None:
         if device.energy_before is None:
+            self._integrate(device)  # up to now, as a counter would tell: the last reading may be seconds old
             return device.integrated
         now = self._ask(self._nvml.nvmlDeviceGetTotalEnergyConsumption, device.handle)
         return None if now is None else (now - device.energy_before) / 1000
