@@ -40,6 +40,17 @@ def test_correlations_and_skewness_are_those_of_numpy_and_scipy() -> None:
     assert found["target_skew"] == pytest.approx(stats.skew(y), rel=1e-2)
 
 
+@pytest.mark.parametrize("unit", [1e-15, 1e12])
+def test_mean_and_spread_of_a_target_in_any_unit_are_told(unit: float) -> None:
+    y = unit * RNG.normal(3.0, 1.0, size=200)
+    found = facts(RNG.normal(size=(200, 2)), y)
+    assert found["target_mean"] == pytest.approx(y.mean(), rel=1e-2)
+    assert found["target_std"] == pytest.approx(y.std(), rel=1e-2)
+    level = facts(RNG.normal(size=(200, 2)), np.tile([1.0, -1.0], 100) * np.linspace(unit, 2 * unit, 200), "regression")
+    assert abs(level["target_mean"]) < 0.01 * level["target_std"]
+    assert facts(RNG.normal(size=(200, 2)), np.full(200, 0.1 * unit), "regression")["target_std"] == 0.0
+
+
 def test_of_two_classes_the_correlation_ratio_is_the_absolute_correlation() -> None:
     X = RNG.normal(size=(300, 3))
     y = X[:, 1] + RNG.normal(size=300) < 0.4

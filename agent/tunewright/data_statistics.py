@@ -149,7 +149,8 @@ def _target(target: Column, numeric: Sequence[Column], task: str | None) -> dict
             raise CardError(
                 f"the target {target.name!r} holds text; task is regression", "state task: classification"
             ).at("task")
-        facts |= {"target_mean": _short(float(values.mean())), "target_std": _short(float(values.std()))}
+        size = float(np.abs(values).max())
+        facts |= {"target_mean": _short(float(values.mean()), size), "target_std": _short(float(values.std()), size)}
         skew, goal = _skewness(values), _z(values)
         facts["target_skew"] = None if skew is None else _short(skew)
         strength = np.empty(0) if goal is None or not len(z) else z.T @ goal / len(z)
@@ -172,6 +173,6 @@ def _eta(z: "NDArray[np.float64]", codes: "NDArray[np.intp]", counts: "NDArray[n
     return np.asarray(np.sqrt((sums**2 / counts[:, None]).sum(axis=0) / len(z)))
 
 
-def _short(value: float) -> float:
-    """Three significant digits; what is left of rounding near 0 is 0."""
-    return 0.0 if abs(value) < 1e-12 else float(f"{value:.3g}")
+def _short(value: float, size: float = 1.0) -> float:
+    """Three significant digits; what is left of rounding numbers of this size is 0."""
+    return 0.0 if abs(value) < 1e-12 * size else float(f"{value:.3g}")
