@@ -98,6 +98,37 @@ def test_welch_is_scipys() -> None:
     assert worse.text.startswith("The winner is worse than the default")
 
 
+@pytest.mark.parametrize("spreads", [(1.0, 1.0), (1.0, 0.3)])
+@pytest.mark.parametrize("difference", [0.5, 1.0, 2.0])
+def test_as_many_seeds_as_are_named_tell_the_difference_four_times_in_five(
+    difference: float, spreads: tuple[float, float]
+) -> None:
+    import numpy as np
+    from scipy.stats import ttest_ind
+
+    from tunewright.confirmation import _welch
+
+    one, other = spreads
+    found = re.search(r"About (\d+) seeds would tell", _welch("loss", difference, (one, 2), (other, 2), 2).text)
+    assert found is not None
+    rng = np.random.default_rng(0)
+
+    def power(n: int) -> float:
+        a, b = (s * rng.standard_normal((4000, n)) for s in (one, other))
+        return float((ttest_ind(a + difference, b, axis=1, equal_var=False).pvalue < 0.05).mean())
+
+    n = int(found[1])
+    assert power(n - 1) - 0.02 < 0.8 < power(n) + 0.02
+
+
+@pytest.mark.parametrize("difference", [1e-200, 1e-160, 1e-3])
+def test_a_difference_that_no_number_of_seeds_would_tell_is_said_to_be_one(difference: float) -> None:
+    from tunewright.confirmation import _welch
+
+    text = _welch("loss", difference, (1.0, 5), (1.0, 5), 5).text
+    assert text.endswith("More than 10000 seeds are needed to tell a difference of this size.")
+
+
 @pytest.mark.parametrize("factor", [1e200, 1e80, 1e-90, 1e-200])
 def test_the_verdict_does_not_hang_on_the_metrics_unit(factor: float) -> None:
     import statistics

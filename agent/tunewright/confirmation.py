@@ -9,7 +9,7 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,10 @@ PREFIX = "confirm/"
 DEFAULT = "default"
 """The label of the default configuration where no trial of the study has run it; else a label is a trial's number."""
 LEVEL = 0.05
-_POWER = 1.96 + 0.84  # two-sided 5%, a chance of 80% to see the difference
+_POWER = 0.8
+"""The chance with which the number of seeds that is named would tell the difference."""
+_MANY = 10_000
+"""Seeds beyond which no number is named."""
 
 
 @dataclass(frozen=True)
@@ -200,10 +203,36 @@ def _welch(metric: str, d: float, one: tuple[float, int], other: tuple[float, in
         word = "is told apart from" if d > 0 else "is worse than"
         text = f"The winner {word} the default: {interval}."
     else:
-        needed = math.ceil(sum(s * s for s in spreads) * (_POWER * size / d) ** 2) if d else None
-        more = f" About {max(needed, n + 1)} seeds would tell a difference of this size." if needed and d > 0 else ""
+        more = ""
+        if d / size > 0:
+            needed = _needed(d / size, spreads)
+            seeds = f"About {max(needed, n + 1)} seeds would" if needed else f"More than {_MANY} seeds are needed to"
+            more = f" {seeds} tell a difference of this size."
         text = f"The winner is not told apart from the default: {interval}.{more}"
     return Comparison(apart, text, d, d - away, d + away, p)
+
+
+def _needed(d: float, spreads: Sequence[float]) -> int | None:
+    """The fewest seeds a configuration with which a difference d is told apart with a chance of 80%; None for many.
+
+    n >= (t(1 - LEVEL / 2) + t(POWER))^2 (s_w^2 + s_d^2) / d^2, both quantiles of Student's t with the degrees of
+    freedom that n seeds each leave.
+    """
+    from scipy.stats import norm, t
+
+    squares = [s * s for s in spreads]
+    v = sum(squares)
+    per_seed = v * v / sum(square * square for square in squares)
+
+    def least(quantile: Callable[[float], float]) -> float:
+        return (quantile(1 - LEVEL / 2) + quantile(_POWER)) * math.sqrt(v) / d  # the root: no square can overflow
+
+    n = max(2, math.ceil(min(least(norm.ppf), _MANY) ** 2))  # too few, but for endless degrees of freedom
+    while n <= _MANY:
+        if least(t(per_seed * (n - 1)).ppf) <= math.sqrt(n):
+            return n
+        n += 1
+    return None
 
 
 def arms_of(study: "Study", top: int) -> Sequence[tuple[str, Trial | None]]:
