@@ -1,10 +1,12 @@
 """Which parameters matter: each one's share of the variation of a metric, by Optuna's fANOVA."""
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import StudyError
+from tunewright.parameters import Float, Int, Parameter
 from tunewright.storage import quiet
 
 if TYPE_CHECKING:
@@ -52,7 +54,9 @@ def in_its_range(made: "optuna.Study", index: int) -> "Callable[[optuna.trial.Fr
 def comparable(study: "Study") -> "optuna.Study":
     """The finished trials as a study in which each parameter has one distribution, from its least to its largest bound.
 
-    Optuna takes a parameter whose bounds were moved for another one from then on, and would not rate it.
+    Optuna takes a parameter whose bounds were moved for another one from then on, and would not rate it. Its fANOVA
+    weighs all places of a plain scale alike: numbers that are searched on another one stand in it as their places on
+    that, or a learning rate would be rated by its last decade.
     """
     import optuna
 
@@ -67,7 +71,30 @@ def comparable(study: "Study") -> "optuna.Study":
                 widest[name] = type(own)(min(known.low, own.low), max(known.high, own.high), log=own.log)
     for trial in done:
         trial.distributions = {name: widest[name] for name in trial.distributions}
+    for p in study.card.space:
+        if p.name in widest and (scale := _scale(p, widest[p.name])) is not None:
+            for trial in (t for t in done if p.name in t.params):
+                trial.params = {**trial.params, p.name: scale[0](trial.params[p.name])}
+                trial.distributions = {**trial.distributions, p.name: optuna.distributions.FloatDistribution(*scale[1])}
     with quiet():
         made = optuna.create_study(directions=recorded.directions)
     made.add_trials(done)
     return made
+
+
+def _scale(p: Parameter, widest: Any) -> tuple[Callable[[float], float], tuple[float, float]] | None:
+    """What maps values to the scale that is searched, and its ends there; None for a plain scale and for a choice."""
+    match p:
+        case Float(log=True):
+            return math.log, (math.log(widest.low), math.log(widest.high))
+        case Float(logit=True):
+            return _logit, (_logit(widest.low), _logit(widest.high))
+        case Int(rounding="power_of_two"):  # each value has as much of the scale as any other
+            return math.log2, (math.ceil(math.log2(max(widest.low, 1))) - 0.5, math.floor(math.log2(widest.high)) + 0.5)
+        case Int(log=True):
+            return math.log, (math.log(widest.low - 0.5), math.log(widest.high + 0.5))
+    return None
+
+
+def _logit(value: float) -> float:
+    return math.log(value) - math.log1p(-value)
