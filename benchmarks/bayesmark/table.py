@@ -95,7 +95,8 @@ def estimate(values: dict[Pair, float], seed: int = 0) -> Estimate:
     """Mean, standard error and percentile bootstrap interval: 10,000 resamples, of the seeds within each task.
 
     Values of a pair of methods' differences give a paired interval. With one seed a task nothing can be resampled: the
-    interval is then the mean itself. With two or three seeds it is too narrow.
+    interval is then the mean itself. It is too narrow with few: in simulations of ten tasks it holds the true mean in
+    about 75% of cases with two seeds a task, 88% to 91% with five, and 94% with twenty.
     """
     by_task: dict[str, list[float]] = defaultdict(list)
     for (task, _), value in sorted(values.items()):
