@@ -49,6 +49,15 @@ def test_the_gain_at_its_pace() -> None:
     assert made([4.0, 2.0], step=0.0).gain_at_pace("step", 10) == 0.0  # at step 0 nothing is known of a pace
 
 
+def test_the_pace_of_a_curve_that_begins_late_is_that_of_the_part_that_it_shows() -> None:
+    steps = [5000.0, 5200.0, 5400.0]
+    losses = [10 - math.log2(step) for step in steps]  # each doubling of the way brings 1
+    curve = Curve([Point(step, {"loss": 0.0}, step) for step in steps], losses)
+    assert curve.gain_at_pace("step", 10_800) == pytest.approx(1.0)
+    assert curve.gain_at_pace("step", 21_600) == pytest.approx(2.0)
+    assert Curve([Point(5.0, {"loss": 0.0}, 5.0)] * 2, [2.0, 1.0]).gain_at_pace("step", 10) == 0.0  # no way at all
+
+
 def test_the_axis_on_which_full_runs_end_together() -> None:
     losses = [1.0] * 10
     assert common_axis([made(losses), made([*losses, 1.0])]) == "step"

@@ -62,7 +62,13 @@ class Curve:
         way = self.end(axis)
         if way <= 0 or way >= length:
             return 0.0
-        return float(self.best[self._at(axis, way / 2)] - self.best[-1]) * math.log2(length / way)
+        since = self._at(axis, way / 2)
+        first = float(self._places[axis][since])
+        if first >= way:
+            return 0.0
+        # a curve that begins late, as that of a run that goes on from a checkpoint, shows less than a doubling
+        seen = math.log2(way / first) if first > way / 2 else 1.0
+        return float(self.best[since] - self.best[-1]) / seen * math.log2(length / way)
 
     def _at(self, axis: str, a: float) -> int:
         """The last point at or before a place; the first one where all come later."""
