@@ -71,6 +71,13 @@ def test_power_is_integrated_to_the_end_where_there_is_no_counter(
     assert watched.uses()[0][0].energy_j == 2 * 200 + 3 * 300
 
 
+def test_a_counter_of_energy_that_began_anew_tells_nothing(driver: Driver) -> None:
+    watched = Gpus([0])
+    driver.cards[0].energy = 2_000.0
+    watched.measure({10})
+    assert watched.uses()[0][0].energy_j is None
+
+
 def test_what_is_visible(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     assert visible() == (0, "MIG-1", "MIG-2")
     for given, seen in {"0": (0,), "1": ("MIG-1", "MIG-2"), "": (), "7,0": (), "MIG-2": ("MIG-2",)}.items():

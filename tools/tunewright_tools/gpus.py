@@ -104,7 +104,9 @@ class Gpus:
             self._integrate(device)  # up to now, as a counter would tell: the last reading may be seconds old
             return device.integrated
         now = self._ask(self._nvml.nvmlDeviceGetTotalEnergyConsumption, device.handle)
-        return None if now is None else (now - device.energy_before) / 1000
+        if now is None or now < device.energy_before:  # it begins anew where the driver is loaded again
+            return None
+        return (now - device.energy_before) / 1000
 
     def _integrate(self, device: _Device) -> None:
         milliwatts = self._ask(self._nvml.nvmlDeviceGetPowerUsage, device.handle)
