@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 from nvml_driver import Card, Driver
 
 from tunewright_tools import gpus
@@ -57,6 +58,16 @@ def test_own_gpus_that_were_left_idle_have_no_peak(driver: Driver) -> None:
     assert (source, use.peak_bytes, use.device, use.energy_j) == (None, None, "GPU-a", 0.0)
 
 
+def test_the_beginning_of_a_uuid_names_the_one_gpu_that_has_it(driver: Driver) -> None:
+    driver.cards = [Card("GPU-8932f937-d72c"), Card("GPU-8a4b")]
+    watched = Gpus(["GPU-8932f937"])
+    driver.cards[0].running = {10: 30 * MB}
+    watched.measure({10})
+    assert watched.peak_bytes() == 30 * MB
+    assert [use.device for use in watched.uses()[0]] == ["GPU-8932f937"]
+    assert Gpus(["GPU-8"]).uses() == ((), None)
+
+
 def test_power_is_integrated_to_the_end_where_there_is_no_counter(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +97,10 @@ def test_what_is_visible(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Non
     for given, seen in {"-1": (), "0,-1,1": (0,), "NoDevFiles": (), "GPU-8932f937,0": ("GPU-8932f937", 0)}.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
         assert visible() == seen
+    for given in ("0,0", "0,1,0", "GPU-a,GPU-a", "MIG-1,MIG-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+        assert visible() == ()
+        assert torch.cuda._parse_visible_devices() == []
 
 
 def test_without_a_driver_there_is_nothing() -> None:

@@ -118,10 +118,19 @@ class Gpus:
             device.integrated = (device.integrated or 0.0) + (now - before) * (watts + last) / 2
         device.power = (now, watts)
 
+    def _handle(self, device: int | str) -> Any:
+        if not isinstance(device, str):
+            return self._ask(self._nvml.nvmlDeviceGetHandleByIndex, device)
+        handle = self._ask(self._nvml.nvmlDeviceGetHandleByUUID, device)
+        if handle is None:  # CUDA takes the beginning of a UUID too, where one GPU alone has it
+            count = self._ask(self._nvml.nvmlDeviceGetCount) or 0
+            every = [self._ask(self._nvml.nvmlDeviceGetHandleByIndex, index) for index in range(count)]
+            begun = [one for one in every if str(self._ask(self._nvml.nvmlDeviceGetUUID, one)).startswith(device)]
+            handle = begun[0] if len(begun) == 1 else None
+        return handle
+
     def _found(self, device: int | str) -> list[_Device]:
-        by_uuid = isinstance(device, str)
-        get = self._nvml.nvmlDeviceGetHandleByUUID if by_uuid else self._nvml.nvmlDeviceGetHandleByIndex
-        handle = self._ask(get, device)
+        handle = self._handle(device)
         if handle is None:
             return []
         slices = [] if str(device).startswith("MIG-") else _slices(self._nvml, handle)
@@ -145,7 +154,7 @@ def visible() -> tuple[int | str, ...]:
     """The GPUs that this process's environment leaves visible, each MIG slice as one of its own.
 
     Indices where CUDA_VISIBLE_DEVICES is not set or has indices (taken in the order of the PCI bus, as NVML counts),
-    UUIDs where it has those, and for MIG slices.
+    UUIDs or their beginnings where it has those, and for MIG slices. As with CUDA none where one is named twice.
     """
     nvml = _open()
     if nvml is None:
@@ -157,6 +166,8 @@ def visible() -> tuple[int | str, ...]:
         if given is not None:
             words = [word.strip() for word in given.split(",")]
             named = [int(word) if word.isdecimal() else word for word in words if word]
+        if len(set(named)) < len(named):
+            return ()
         found: list[int | str] = []
         for device in named:
             # As CUDA does: what comes after an index that is none, such as -1, is not seen.
