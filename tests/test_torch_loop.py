@@ -125,6 +125,18 @@ def test_the_average_follows_the_formula() -> None:
         assert float(made.average.module.bias.detach()) == pytest.approx(expected, rel=1e-5)
 
 
+def test_an_operation_that_is_not_deterministic_is_an_error_except_in_a_network_that_is_not_ours() -> None:
+    run("--epochs=1")
+    # With warnings alone the attention of a GPU stays as it is: another number at each run.
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    given = options("--epochs=1")
+    task = Numbers(given)
+    task.own_network = False
+    Run(given, lambda device: task)
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
+
+
 def test_clipping_bounds_the_step_and_the_norm_is_said_before_it(capsys: pytest.CaptureFixture[str]) -> None:
     made, _ = run("--epochs=1", "--grad-clip=0.01", "--optimizer=sgd", "--momentum=0", "--learning-rate=1")
     made.train()

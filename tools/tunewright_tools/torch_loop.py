@@ -9,7 +9,8 @@ With `--checkpoint FILE` the whole state is written there at each evaluation and
 that finds the file goes on from it. With `--epochs` or `--tokens` it ends at the numbers that the undisturbed run would
 have: what a step trains on follows from the seed and the step's number alone. With `--seconds` the seconds used up to
 the checkpoint count, and the learning rate goes on from their share; how many steps fit into the rest is up to the
-machine, as it is without a break. Where a loss is no longer finite it prints `status: diverged` and ends with 3.
+machine, as it is without a break. On a GPU `finetune` ends near those numbers, since the attention of a network that is
+not ours may not be the same twice. Where a loss is no longer finite it prints `status: diverged` and ends with 3.
 """
 
 import contextlib
@@ -47,6 +48,8 @@ class Task(Protocol):
     """How many of these a step takes."""
     steps: int | None
     """The budget; None where it is `--seconds`."""
+    own_network: bool = True
+    """Whether each of its operations is known to have a deterministic form on a GPU."""
 
     def optimizers(self) -> "list[torch.optim.Optimizer]":
         """Those that train the model, each group with its peak learning rate."""
@@ -103,12 +106,13 @@ class Run:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.set_num_threads(given.threads)
         torch.manual_seed(given.seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)
         torch.set_float32_matmul_precision("high")
         self.given, self.progress, self.asked = given, Progress(), False
         self.device = open_device(given.device)
         self.half = half_precision(given.amp, self.device)
         self.task = make(self.device)
+        # With `warn_only` the attention of a GPU warns and is not deterministic, although it could be.
+        torch.use_deterministic_algorithms(True, warn_only=not self.task.own_network)
         self.model = self.task.model
         self.frozen = {name for name, weight in self.model.named_parameters() if not weight.requires_grad}
         """Weights that no training changes; they are not in the checkpoint."""
