@@ -1,5 +1,6 @@
 """What is made of the driver's answers: several GPUs and slices told apart, and nothing claimed that is not known."""
 
+import inspect
 from types import SimpleNamespace
 
 import pytest
@@ -101,6 +102,19 @@ def test_what_is_visible(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
         assert visible() == ()
         assert torch.cuda._parse_visible_devices() == []
+
+
+def test_the_driver_played_here_has_the_functions_of_pynvml() -> None:
+    import pynvml
+
+    for name, function in inspect.getmembers(Driver, inspect.isfunction):
+        if name.startswith("nvml"):
+            played = len(inspect.signature(function).parameters) - 1
+            real = inspect.signature(getattr(pynvml, name)).parameters.values()
+            assert played == sum(one.default is inspect.Parameter.empty for one in real), name
+    assert issubclass(pynvml.NVMLError, Exception)
+    assert not issubclass(pynvml.NVMLLibraryMismatchError, pynvml.NVMLError)
+    assert pynvml.NVML_DEVICE_MIG_ENABLE == Driver.NVML_DEVICE_MIG_ENABLE
 
 
 def test_without_a_driver_there_is_nothing() -> None:

@@ -211,14 +211,15 @@ def test_energy_and_utilization_of_a_gpu() -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA GPU")
     code = (
-        "import torch; x = torch.rand(4096, 4096, device='cuda'); print('up', flush=True)\n"
+        "import torch; print('up', flush=True); x = torch.rand(4096, 4096, device='cuda')\n"
         "while True: x = torch.sin(x @ x); torch.cuda.synchronize()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as started:
         assert started.stdout is not None
         assert started.stdout.readline() == b"up\n"
+        # Before it takes any memory: in a container only what is in use beyond that can be told.
         sampler = Sampler(started.pid, devices=(0,)).start()
-        time.sleep(4.0)
+        time.sleep(6.0)
         measured = sampler.stop()
         started.kill()
     assert measured.peak_gpu_bytes is not None
