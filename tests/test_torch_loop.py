@@ -191,6 +191,21 @@ def test_a_budget_of_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert made.progress.seconds >= 0.05
 
 
+def test_in_a_budget_of_time_each_step_that_takes_of_it_trains() -> None:
+    class Two(Numbers):
+        def rows(self, picked: Any, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
+            made.asked = len(self.shown) == 1
+            return super().rows(picked, random)
+
+    given = options("--seconds=1000", "--warmup=0.5")
+    made = Run(given, lambda device: Two(given))
+    assert made.train() == torch_loop.EXIT_ASKED
+    assert (made.progress.step, made.progress.timed_steps) == (2, 1)
+    assert 0 < made.groups()[0]["lr"] < 1e-3 * made.progress.seconds / 500  # at most that of the second step's end
+    used = made.progress.seconds
+    assert made.share(ahead=True) == 2 * used / 1000  # the mean step
+
+
 def test_a_budget_of_time_counts_what_was_used_before_a_break(tmp_path: Path) -> None:
     given = options("--seconds=2", "--evaluations=4", f"--checkpoint={tmp_path / 'c'}", "--schedule=linear")
     assert torch_loop.go(given, lambda device: Asked(given)) == 143

@@ -108,6 +108,8 @@ class Run:
         torch.manual_seed(given.seed)
         torch.set_float32_matmul_precision("high")
         self.given, self.progress, self.asked = given, Progress(), False
+        self.warm, self.began = False, 0.0
+        """Whether this process has done a step, and when the one under way began."""
         self.device = open_device(given.device)
         self.half = half_precision(given.amp, self.device)
         self.task = make(self.device)
@@ -131,12 +133,15 @@ class Run:
         """The groups of weights of all optimizers."""
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
-    def share(self, ahead: int = 0) -> float:
-        """How much of the budget is used, 0 to 1, or will be after some more steps of the mean length."""
-        step = self.progress.step
+    def share(self, ahead: bool = False) -> float:
+        """How much of the budget is used, 0 to 1, or will be at the end of the step under way."""
+        progress = self.progress
         if self.task.steps is not None:
-            return (step + ahead) / self.task.steps
-        return min(1.0, self.progress.seconds * (1 + ahead / max(1, step)) / float(self.given.seconds))
+            return (progress.step + ahead) / self.task.steps
+        seconds, timed = progress.seconds, progress.timed_steps
+        if ahead and self.warm:  # by the mean step; the first that counts has only itself to go by
+            seconds += seconds / timed if timed else time.monotonic() - self.began
+        return min(1.0, seconds / float(self.given.seconds))
 
     def rate(self, share: float) -> float:
         """The learning rate at this share of the budget, over the peak."""
@@ -164,7 +169,7 @@ class Run:
             losses.append(loss.detach().double())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), given.grad_clip or math.inf)
         # At the step's end, as a warmup that begins at its start would waste the first step.
-        factor = self.rate(self.share(ahead=1))
+        factor = self.rate(self.share(ahead=True))
         for group in self.groups():
             group["lr"] = group["peak_lr"] * factor
         for optimizer in self.optimizers:
@@ -198,17 +203,16 @@ class Run:
             total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
             print(f"total_gpu_bytes: {total}", flush=True)
         self.model.train()
-        warm = False
         while self.share() < 1:
-            began = time.monotonic()
+            self.began = time.monotonic()
             if not self.step():
                 return _diverged()
             if on_gpu:
                 torch.cuda.synchronize()
-            if warm:
-                progress.seconds += time.monotonic() - began
+            if self.warm:
+                progress.seconds += time.monotonic() - self.began
                 progress.timed_steps += 1
-            warm = True
+            self.warm = True
             due = math.floor(self.share() * self.given.evaluations + 1e-9)
             if due > progress.evaluated:
                 progress.evaluated, progress.metrics = due, self.evaluate()
