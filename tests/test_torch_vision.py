@@ -141,6 +141,12 @@ def test_an_archive_with_its_own_validation_part(tmp_path: Path) -> None:
         ({"images": np.zeros((4, 2, 2), np.uint8), "labels": np.zeros(3, int)}, "4 images and labels \\(3,\\)"),
         ({"images": np.zeros((4, 2, 2), np.uint8), "labels": np.arange(4)}, "cannot be split with --validation-share"),
         ({"images": np.zeros((4, 2, 2), np.uint8), "labels": np.full(4, -1)}, "one from 0 for each image"),
+        ({"images": np.zeros((4, 0, 2), np.uint8), "labels": np.arange(4) % 2}, "images without pixels"),
+        ({"images": np.zeros((4, 2, 2, 0), np.uint8), "labels": np.arange(4) % 2}, "images without pixels"),
+        (
+            {"images": np.zeros((4, 2, 2), np.uint8), "labels": np.array([0, 2**63] * 2, np.uint64)},
+            "has the label 9223372036854775808; labels are the numbers of the classes, from 0 and below 1000000",
+        ),
     ],
 )
 def test_an_archive_that_is_something_else(arrays: dict[str, Any], said: str, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+_MOST_CLASSES = 1_000_000
+"""Of an archive: the network has a score for each number up to the largest label."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 
@@ -87,6 +89,8 @@ def _archive(path: str) -> list[tuple["Array", "Array"]]:
 
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            if isinstance(file, np.ndarray):
+                raise ValueError("it is a single array")
             names = [("images", "labels")]
             if "val_images" in file:
                 names.append(("val_images", "val_labels"))
@@ -156,6 +160,15 @@ def _checked(pixels: "Array", labels: "Array", origin: str) -> tuple["Array", "A
         )
     if labels.shape != pixels.shape[:1] or not len(labels) or labels.min() < 0:
         raise TrainingError(f"{origin} has {len(pixels)} images and labels {labels.shape}; one from 0 for each image")
+    if not pixels.size:
+        raise TrainingError(
+            f"{origin} has images without pixels, {pixels.shape}; each has a height, a width and a channel"
+        )
+    if labels.max() >= _MOST_CLASSES:
+        raise TrainingError(
+            f"{origin} has the label {labels.max()}; labels are the numbers of the classes, from 0 and below "
+            f"{_MOST_CLASSES}"
+        )
     return (pixels if pixels.ndim == 4 else pixels[..., None]), labels.astype(np.int64)
 
 
