@@ -244,6 +244,15 @@ def test_a_file_that_is_no_checkpoint(content: bytes | None, tmp_path: Path) -> 
         made.resume()
 
 
+def test_a_folder_that_can_hold_no_checkpoint_is_said_before_the_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    given = options("--epochs=2", f"--checkpoint={tmp_path / 'file' / 'c'}")
+    task = Numbers(given)
+    with pytest.raises(TrainingError, match=r"the folder .*file of --checkpoint cannot be written to; name another"):
+        torch_loop.go(given, lambda device: task)
+    assert not task.shown
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
 def test_a_gpu_that_is_not_there() -> None:
     with pytest.raises(TrainingError, match=r"--device cuda, but torch .* finds no CUDA GPU here; auto takes the CPU"):

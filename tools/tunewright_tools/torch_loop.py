@@ -275,7 +275,6 @@ class Run:
             "cuda_random": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
         }
         path = Path(self.given.checkpoint)
-        path.parent.mkdir(parents=True, exist_ok=True)
         half_written = path.with_name(path.name + ".part")
         try:
             with open(half_written, "wb") as file:  # Python says that a disk is full; torch's own writer does not
@@ -289,11 +288,21 @@ class Run:
         """Go on from the checkpoint where there is one, after printing the points that it has.
 
         Raises:
-            TrainingError: it is another run's, or cannot be read.
+            TrainingError: it is another run's, or cannot be read, or its folder can hold none.
         """
         import torch
 
-        if not self.given.checkpoint or not Path(self.given.checkpoint).exists():
+        if not self.given.checkpoint:
+            return
+        folder = Path(self.given.checkpoint).absolute().parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            writable = os.access(folder, os.W_OK)
+        except OSError:
+            writable = False
+        if not writable:  # said now, and not at the first evaluation
+            raise TrainingError(f"the folder {folder} of --checkpoint cannot be written to; name another file")
+        if not Path(self.given.checkpoint).exists():
             return
         try:
             # To the CPU: on the GPU all of it would be there twice, and AdamW's counters of steps belong on the CPU.
