@@ -259,6 +259,16 @@ def test_a_file_that_is_cut_off_is_said_to_be_one(tmp_path: Path) -> None:
             sklearn_cv.read_data(str(tmp_path / name), None)
 
 
+def test_an_empty_file_and_a_target_of_one_class_are_said_to_be_that(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("")
+    with pytest.raises(sklearn_cv.InputError, match="its first line, the header, is empty"):
+        sklearn_cv.read_data(str(tmp_path / "t.csv"), None)
+    (tmp_path / "t.csv").write_text("a,y\n" + "1,b\n" * 30)
+    options = sklearn_cv.parser().parse_args(["--estimator=sklearn.svm.SVC", f"--data={tmp_path / 't.csv'}"])
+    with pytest.raises(sklearn_cv.InputError, match=r"the target of .* is b in all rows; a classifier has nothing to"):
+        sklearn_cv.run(options)
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("True", True), ("None", None), ("1e-05", 1e-5), ("3", 3), ("[64, 32]", [64, 32]), ("rbf", "rbf"), ("1,2", "1,2")],

@@ -211,6 +211,10 @@ def run(given: argparse.Namespace) -> None:
     except ValueError as error:
         raise InputError(str(error).splitlines()[0]) from None
     features, targets = read_data(given.data, given.target)
+    if is_classifier(model) and len(np.unique(targets)) < 2:
+        raise InputError(
+            f"the target of {given.data} is {targets[0]} in all rows; a classifier has nothing to tell apart"
+        )
     data_digest = hashlib.sha256(np.ascontiguousarray(features).tobytes() + np.array(targets).tobytes()).hexdigest()
     settings = {key: value for key, value in vars(given).items() if key != "checkpoint"}
     steps = Path(given.pipeline).read_text(encoding="utf-8") if given.pipeline else None

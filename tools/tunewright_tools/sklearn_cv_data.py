@@ -33,6 +33,8 @@ def read_data(name: str, target: str | None) -> tuple["Array", "Array"]:
     try:
         if name.endswith(".npz"):
             with open(name, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+                if isinstance(file, np.ndarray):
+                    raise ValueError("it is a single array")
                 features, targets = file["X"], file["y"]
             if not features.ndim or features.shape[:1] != targets.shape[:1]:
                 raise ValueError(f"X is {features.shape} and y {targets.shape}; each row of X needs its target")
@@ -50,7 +52,9 @@ def _read_csv(path: str, target: str | None) -> tuple["Array", "Array"]:
     import numpy as np
 
     with open(path, newline="", encoding="utf-8-sig") as file:
-        names, *rows = list(csv.reader(file))
+        names, *rows = list(csv.reader(file)) or [[]]
+    if not names:
+        raise ValueError("its first line, the header, is empty")
     target = names[-1] if target is None else target
     if target not in names:
         raise ValueError(f"it has no column {target!r}, only {', '.join(names)}")
