@@ -165,6 +165,13 @@ def test_a_periodic_embedding_is_that_of_each_column_alone() -> None:
     ("text", "argv", "said"),
     [
         ("x,y\n1,2\n3\n", [], "row 3 of t.csv does not have 2 cells"),
+        ("", [], "t.csv is no CSV that can be read (its first line, the header, is empty)"),
+        ("\n", [], "t.csv is no CSV that can be read (its first line, the header, is empty)"),
+        (
+            "x,z,y\n" + "1,1,0\n1,1e308,1\n1,-1e308,1\n2,3,0\n" * 9,
+            [],
+            "the column 'z' of t.csv has numbers up to 1e+308, too large to be scaled",
+        ),
         ("x,y\n1,2\n", ["--target=z"], "needs rows, each column once, the target 'z'"),
         ("x,y\n1,\n2,3\n", [], "the target of line 2 of t.csv is empty"),
         ("x,y\n1,0.5\n2,NaN\n3,1.5\n", [], "the target of line 3 of t.csv is 'NaN', no number as the others are"),

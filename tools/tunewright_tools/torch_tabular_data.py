@@ -101,7 +101,17 @@ def read(given: Any) -> Table:
                 f"the target of {given.data} is the same in all rows of a part, or seems so beside far larger ones; it "
                 "needs more rows, or outliers that are no measurements taken out"
             )
-    numbers = [_scaled(cells, train, given.transform) for cells in numeric.values() if cells is not None]
+    numbers = []
+    for name, cells in numeric.items():
+        if cells is not None:
+            with np.errstate(all="ignore"):  # what overflows is looked for right after
+                numbers.append(_scaled(cells, train, given.transform))
+                finite = np.isfinite(numbers[-1].astype(np.float32)).all()
+            if not finite:
+                raise TrainingError(
+                    f"the column {name!r} of {given.data} has numbers up to {np.nanmax(np.abs(cells)):g}, too large to "
+                    "be scaled; put right or empty what is no measurement, or take --transform quantile"
+                )
     coded = [_coded(cells, train) for name, cells in columns.items() if numeric.get(name) is None]
     whole = np.concatenate([*numbers, np.zeros((len(labels), 0))], axis=1).astype(np.float32)
     codes = np.stack([codes for codes, _ in coded], axis=1) if coded else np.zeros((len(labels), 0), np.int64)
@@ -121,7 +131,9 @@ def _columns(data: str, target: str | None) -> tuple[dict[str, list[str]], list[
     else:
         try:
             with open(data, newline="", encoding="utf-8-sig") as file:
-                names, *rows = list(csv.reader(file))
+                names, *rows = list(csv.reader(file)) or [[]]
+            if not names:
+                raise ValueError("its first line, the header, is empty")
         except (OSError, UnicodeDecodeError, ValueError, csv.Error) as error:
             built_in = ", ".join(BUILT_IN)
             raise TrainingError(f"--data {data} is no CSV that can be read ({error}) and none of {built_in}") from None
