@@ -106,7 +106,7 @@ class Gpus:
         now = self._ask(self._nvml.nvmlDeviceGetTotalEnergyConsumption, device.handle)
         if now is None or now < device.energy_before:  # it begins anew where the driver is loaded again
             return None
-        return (now - device.energy_before) / 1000
+        return float(now - device.energy_before) / 1000
 
     def _integrate(self, device: _Device) -> None:
         milliwatts = self._ask(self._nvml.nvmlDeviceGetPowerUsage, device.handle)
