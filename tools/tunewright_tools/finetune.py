@@ -93,8 +93,6 @@ class Answers(Epochs):
         TrainingError: the model cannot be read, or has no layers of the names of `--lora-targets`.
     """
 
-    own_network = False
-
     def __init__(self, given: Any, tokenizer: Any, examples: Examples, device: "torch.device") -> None:
         import torch
         from peft import LoraConfig, get_peft_model

@@ -9,8 +9,9 @@ With `--checkpoint FILE` the whole state is written there at each evaluation and
 that finds the file goes on from it. With `--epochs` or `--tokens` it ends at the numbers that the undisturbed run would
 have: what a step trains on follows from the seed and the step's number alone. With `--seconds` the seconds used up to
 the checkpoint count, and the learning rate goes on from their share; how many steps fit into the rest is up to the
-machine, as it is without a break. On a GPU `finetune` ends near those numbers, since the attention of a network that is
-not ours may not be the same twice. Where a loss is no longer finite it prints `status: diverged` and ends with 3.
+machine, as it is without a break. On a GPU a network that has an operation without a deterministic form ends near those
+numbers alone, and a line says so before the first step. Where a loss is no longer finite it prints `status: diverged`
+and ends with 3.
 """
 
 import contextlib
@@ -24,9 +25,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .diagnosis import shortened
+from . import torch_checkpoint
 from .torch_device import half_precision, open_device
-from .torch_errors import TrainingError
 from .torch_options import NOT_STATE
 
 if TYPE_CHECKING:
@@ -48,8 +48,6 @@ class Task(Protocol):
     """How many of these a step takes."""
     steps: int | None
     """The budget; None where it is `--seconds`."""
-    own_network: bool = True
-    """Whether each of its operations is known to have a deterministic form on a GPU."""
 
     def optimizers(self) -> "list[torch.optim.Optimizer]":
         """Those that train the model, each group with its peak learning rate."""
@@ -113,8 +111,8 @@ class Run:
         self.device = open_device(given.device)
         self.half = half_precision(given.amp, self.device)
         self.task = make(self.device)
-        # With `warn_only` the attention of a GPU warns and is not deterministic, although it could be.
-        torch.use_deterministic_algorithms(True, warn_only=not self.task.own_network)
+        # No warnings alone: with these the attention of a GPU is not deterministic, although it could be.
+        torch.use_deterministic_algorithms(True)
         self.model = self.task.model
         self.frozen = {name for name, weight in self.model.named_parameters() if not weight.requires_grad}
         """Weights that no training changes; they are not in the checkpoint."""
@@ -205,7 +203,14 @@ class Run:
         self.model.train()
         while self.share() < 1:
             self.began = time.monotonic()
-            if not self.step():
+            try:
+                finite = self.step()
+            except RuntimeError as e:
+                if self.warm or "deterministic" not in str(e):
+                    raise
+                self._go_on_near(e)
+                continue
+            if not finite:
                 return _diverged()
             if on_gpu:
                 torch.cuda.synchronize()
@@ -225,6 +230,15 @@ class Run:
                 return EXIT_ASKED
         self.say_end()
         return 0
+
+    def _go_on_near(self, refused: RuntimeError) -> None:
+        """Begin the first step again, with operations that are not the same twice."""
+        import torch
+
+        print(f"not the same twice: {str(refused).splitlines()[0]}", flush=True)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
 
     def say_point(self) -> None:
         """Print one point of the curve, and begin to collect for the next."""
@@ -274,15 +288,7 @@ class Run:
             "random": torch.get_rng_state(),
             "cuda_random": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
         }
-        path = Path(self.given.checkpoint)
-        half_written = path.with_name(path.name + ".part")
-        try:
-            with open(half_written, "wb") as file:  # Python says that a disk is full; torch's own writer does not
-                torch.save(state, file)
-        except BaseException:
-            half_written.unlink(missing_ok=True)
-            raise
-        half_written.replace(path)
+        torch_checkpoint.write(Path(self.given.checkpoint), state)
 
     def resume(self) -> None:
         """Go on from the checkpoint where there is one, after printing the points that it has.
@@ -292,30 +298,8 @@ class Run:
         """
         import torch
 
-        if not self.given.checkpoint:
+        if not self.given.checkpoint or (state := torch_checkpoint.read(self.given.checkpoint, self.identity)) is None:
             return
-        folder = Path(self.given.checkpoint).absolute().parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            writable = os.access(folder, os.W_OK)
-        except OSError:
-            writable = False
-        if not writable:  # said now, and not at the first evaluation
-            raise TrainingError(f"the folder {folder} of --checkpoint cannot be written to; name another file")
-        if not Path(self.given.checkpoint).exists():
-            return
-        try:
-            # To the CPU: on the GPU all of it would be there twice, and AdamW's counters of steps belong on the CPU.
-            state = torch.load(self.given.checkpoint, map_location="cpu", weights_only=True)
-            now, then = self.identity, state["identity"]
-        except Exception as error:  # what torch raises for a file that is none of its own differs from file to file
-            reason = shortened(f"{type(error).__name__}: {''.join(str(error).splitlines()[:1])}", 200)
-            raise TrainingError(
-                f"the checkpoint {self.given.checkpoint} cannot be read ({reason}); delete it, or name another file"
-            ) from None
-        if other := [key for key in now if now[key] != then.get(key)]:
-            said = ", ".join(f"{key} {then.get(key)} (now {now[key]})" for key in other)
-            raise TrainingError(f"the checkpoint {self.given.checkpoint} is of another run: {said}; name another file")
         self.progress = Progress(**state["progress"])
         self.model.load_state_dict(state["model"], strict=not self.frozen)
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
