@@ -1,11 +1,12 @@
 from typing import Any
 
 import pytest
-from toy import card, config
+from toy import card, config, done, failed
 
 from tunewright.earlier import Earlier, Row, fitting
 from tunewright.space import Float, Space
-from tunewright.starting import EARLIER, TEXTBOOK, of_earlier, of_textbook
+from tunewright.starting import EARLIER, TEXTBOOK, of_earlier, of_textbook, worth_more
+from tunewright.trial import Trial
 
 
 def past(name: str, *losses_and_rates: tuple[float, float], **more: Any) -> Earlier:
@@ -43,6 +44,11 @@ def test_what_cannot_run_and_the_default_are_no_starting_points() -> None:
     assert rates(past("a", (0.2, 1e-3)), start="none") == [1e-3]
 
 
+def test_earlier_trials_that_failed_are_no_starting_points() -> None:
+    rows = [Row(config(0.02), {}, "oom"), Row(config(0.01), {"loss": 1.0}, "done"), Row(config(0.03), {}, "crashed")]
+    assert rates(fitting("a", card(), rows)) == [0.01]
+
+
 def test_a_trial_that_breaks_a_constraint_is_no_starting_point() -> None:
     bounded = card(constraints=["seconds <= 10"])
     rows = [
@@ -56,6 +62,30 @@ def test_a_trial_that_breaks_a_constraint_is_no_starting_point() -> None:
 def test_a_larger_value_is_better_where_the_card_says_so() -> None:
     up = card(direction="maximize")
     assert of_earlier(up, [past("a", (1.0, 0.01), (2.0, 0.02))])[0].config["lr"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("default", "earlier", "more"),
+    [
+        (1.0, [], True),
+        (1.0, [0.5], True),
+        (1.0, [1.0], False),
+        (1.0, [2.0, 0.5], True),  # the best of them counts
+        (1.0, [None], True),  # a failure shows nothing of the others
+        (None, [2.0], True),  # nothing to measure them by
+    ],
+)
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_more_of_the_earlier_trials_run_unless_the_first_were_no_better_than_the_default(
+    direction: str, default: float | None, earlier: list[float | None], more: bool
+) -> None:
+    def ended(number: int, value: float | None, source: str) -> Trial:
+        if value is None:
+            return failed(number, config(), source=source)
+        return done(number, config(), value if direction == "minimize" else -value, source=source)
+
+    trials = [ended(0, default, "default"), *(ended(i, v, "earlier") for i, v in enumerate(earlier, start=1))]
+    assert worth_more(card(direction=direction), trials) is more
 
 
 @pytest.mark.parametrize("seed", [0, 1])
