@@ -87,7 +87,10 @@ def test_who_comes_too_late_is_told_which_trial_and_why() -> None:
         7,
         "trial 7 was taken back: trial 3 of another process came first",
     )
-    assert AlreadyFinishedError.of(trial).args[0] == "trial 7 has ended as done before"
+    told, closed = AlreadyFinishedError.of(trial), AlreadyFinishedError.of(Trial(7, {}, "sobol", status="lost"))
+    assert (told.message, told.hint) == ("trial 7 has ended as done before", "tell each trial once")
+    assert closed.message == "trial 7 was closed as lost while its worker was silent"
+    assert "Study.renew" in closed.hint
 
 
 def test_two_processes_never_run_the_same_trial(url):
