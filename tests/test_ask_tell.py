@@ -15,6 +15,7 @@ from tunewright.errors import CardError, StudyError, TunerError
 from tunewright.lease import Lease
 from tunewright.llm.scripted import Scripted
 from tunewright.rows import LEASE
+from tunewright.space import Choice, Space
 
 
 def test_trial_0_is_the_default(tmp_path: Path) -> None:
@@ -49,6 +50,16 @@ def test_asking_for_the_last_trial_asks_no_model_for_another(tmp_path: Path, lim
         t.planner.limit = 2
     assert [x.source for x in t.ask(2)] == ["default", "textbook"]
     assert asked.wait(0.5 if limited_by else 30) is (limited_by is None)
+
+
+def test_what_is_left_is_given_where_the_study_ends_before_as_many_as_were_asked_for(tmp_path: Path) -> None:
+    t = tuner(tmp_path, space=Space(Choice("a", ["x", "y"]), Choice("b", [1, 2, 3])))
+    asked = [*t.ask(4), *t.ask(4)]
+    assert [x.number for x in asked] == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(StudyError, match="the study has ended: every configuration"):
+        t.ask(4)
+    assert t.ask(0) == []
+    assert [x.number for x in t.study.trials()] == [0, 1, 2, 3, 4, 5]
 
 
 def test_equal_points_in_line_run_at_once(tmp_path: Path) -> None:

@@ -74,29 +74,25 @@ class AskTell:
     @overload
     def ask(self, n: int) -> list[Trial]: ...
     def ask(self, n: int | None = None) -> Trial | list[Trial]:
-        """The next trial, on record as running; with n, a list of n.
+        """The next trial, on record as running; with n, a list of n, fewer where the study ends before.
 
         The model is asked for the one after it in the background, unless a rule of the card ends the study before.
         Threads that ask at once are answered one after the other: each choice counts those before it.
         Where other machines share the record, run the trial in a block of `renewing`.
 
         Raises:
-            StudyError: the study has ended (`stopped` says why).
+            StudyError: the study has ended and not one is left (`stopped` says why).
         """
-        if n is not None:
-            return [self.ask() for _ in range(n)]
-        with self._choosing, self.study.one_look():
-            while True:
-                with suppress(Withdrawn):
-                    trial = self._started(wait=True)
-                    break
-            if trial is None:
-                assert self.stopped is not None
-                raise StudyError(
-                    f"the study has ended: {self.stopped.text}", "look at `best`, or open a study with a wider space"
-                )
-            self._ask_ahead(trial.number + 1, time.time())
-        return trial
+        wanted = 1 if n is None else n
+        trials: list[Trial] = []
+        while len(trials) < wanted and (trial := self._asked()):
+            trials.append(trial)
+        if wanted > 0 and not trials:
+            assert self.stopped is not None
+            raise StudyError(
+                f"the study has ended: {self.stopped.text}", "look at `best`, or open a study with a wider space"
+            )
+        return trials[0] if n is None else trials
 
     def tell(
         self,
@@ -193,6 +189,17 @@ class AskTell:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _asked(self) -> Trial | None:
+        """The next trial, waited for; None where the study has ended."""
+        with self._choosing, self.study.one_look():
+            while True:
+                with suppress(Withdrawn):
+                    trial = self._started(wait=True)
+                    break
+            if trial is not None:
+                self._ask_ahead(trial.number + 1, time.time())
+        return trial
 
     # -- what the loop shares --------------------------------------------------------------------------------------
 
