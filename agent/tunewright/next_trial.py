@@ -16,7 +16,7 @@ class NextTrial:
         self._study = study
         self._planner = planner
 
-    def start(self, *, wait: bool = True) -> Trial:
+    def start(self, *, wait: bool) -> Trial:
         """The trial, on record as running.
 
         Args:
