@@ -9,6 +9,7 @@ from toy import AtOnce, card, config, objective, points, tuner
 from tunewright import Tuner
 from tunewright.errors import CardError, StudyError, ToolError
 from tunewright.events import Finished, Progress, Resumed, Silenced, Started, Stopped
+from tunewright.executors.base import Report
 from tunewright.lease import Lease
 from tunewright.llm.scripted import Scripted
 from tunewright.study import Study
@@ -219,6 +220,30 @@ def test_a_run_that_was_given_up_meanwhile_is_run_again_and_ends_nothing(tmp_pat
     ended = [(e.trial.number, e.trial.attempt, e.trial.status) for e in t.events(held_up, 3) if isinstance(e, Finished)]
     assert ended == [(0, 1, "done"), (1, 1, "lost"), (1, 2, "done"), (2, 1, "done")]
     assert given_up == [1]
+
+
+def test_the_leases_of_what_runs_are_renewed_once_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(AtOnce):
+        clock = began = time.time()
+
+        def now(self) -> float:
+            return self.clock
+
+        def wait(self, seconds: float) -> list[Report]:
+            self.clock += 25
+            return super().wait(seconds) if self.clock - self.began == 250 else []
+
+    executor = Slow(2, Outcome("done", {"loss": 1.0}))
+    t = tuner(tmp_path, workers=2, tool=objective, executor=executor)
+    renewed, renew = [], t.study.renew
+
+    def noted(trials: list[Trial]) -> None:
+        renew(trials)
+        renewed.append((executor.clock - executor.began, [x.number for x in trials]))
+
+    monkeypatch.setattr(t.study, "renew", noted)
+    t.run(trials=2)
+    assert renewed == [(25, [0, 1]), (100, [0, 1]), (175, [0, 1])]
 
 
 def test_workers_run_at_once_on_different_points(tmp_path: Path) -> None:
