@@ -367,6 +367,16 @@ def test_closing_at_the_start_of_a_trial_cancels_it(tmp_path: Path) -> None:
     assert [x.status for x in t.study.trials()] == ["cancelled"]
 
 
+def test_a_run_that_is_to_end_at_once_is_not_let_go_on_by_one_that_asks_for_less(tmp_path: Path) -> None:
+    t = tuner(tmp_path)
+    events = t.events(lambda c, ctx: next(i for i in range(9999) if time.sleep(0.01) or ctx.report(i, loss=1.0)))
+    assert isinstance(next(events), Started)
+    t.finish(now=True)
+    t.finish()
+    assert [e.kind for e in events if isinstance(e, Stopped)] == ["cancelled"]
+    assert [x.status for x in t.study.trials()] == ["cancelled"]
+
+
 def test_what_has_ended_when_the_study_stops_is_on_record(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="first trial crashed"):
         tuner(
