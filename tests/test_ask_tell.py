@@ -16,6 +16,7 @@ from tunewright.lease import Lease
 from tunewright.llm.scripted import Scripted
 from tunewright.rows import LEASE
 from tunewright.space import Choice, Space
+from tunewright_tools.base import Outcome, Point
 
 
 def test_trial_0_is_the_default(tmp_path: Path) -> None:
@@ -131,6 +132,15 @@ def test_a_failed_trial_has_no_value(tmp_path: Path) -> None:
     assert trial.outcome.metrics == {}
     assert t.result().best is None
     assert t.study.optuna_study.trials[0].values is None
+
+
+def test_the_curve_of_an_outcome_stands_beside_points_that_were_reported(tmp_path: Path) -> None:
+    t, mine = tuner(tmp_path), (Point(1, {"loss": 3.0}, 0.5), Point(2, {"loss": 2.0}, 1.0))
+    first, second = t.ask(2)
+    for trial in (first, second):
+        t.report(trial, 7, {"loss": 4.0})
+    assert t.tell(first, Outcome("done", {"loss": 2.0}, curve=mine)).outcome.curve == mine
+    assert [p.step for p in t.tell(second, 2.0).outcome.curve] == [7.0]
 
 
 def test_telling_twice_is_an_error(tmp_path: Path) -> None:
