@@ -71,7 +71,7 @@ def drawn(opened: Opened, number: int, trials: Sequence[Trial], **options: Any) 
 def test_the_default_is_first_and_then_the_textbooks_guess(opened: Opened) -> None:
     _, turns = opened()
     assert turns.of(0, []) == "default"
-    assert turns.of(1, started()[:1]) == "textbook"
+    assert turns.of(1, started()) == "textbook"  # what is no trial before it, of other processes, counts for nothing
     assert turns.of(2, started()) == "llm"
     assert opened(start="none")[1].of(0, []) == "textbook"
 
@@ -106,6 +106,7 @@ def test_one_earlier_trial_that_is_no_better_than_the_default_ends_them_a_trial_
     ("options", "initial"),
     [
         ({"model": False, "initial": 3}, 3),
+        ({"initial": 3}, 3),
         ({"small": True, "initial": 3}, INITIAL_SMALL),
         ({"small": True, "silent": True, "initial": 3}, 3),  # a small model that is not asked has no points of its own
     ],
@@ -113,8 +114,7 @@ def test_one_earlier_trial_that_is_no_better_than_the_default_ends_them_a_trial_
 def test_quasi_random_points_fill_the_start(opened: Opened, options: dict[str, Any], initial: int) -> None:
     study, _ = opened(**options)
     study.set("textbook", False)
-    if options.get("small"):
-        study.ledger.record(call(0, "propose", 0.01))  # its zero-shot turns are over
+    study.ledger.record(call(0, "propose", 0.01))  # the zero-shot turns of a model are over
     ends = [done(i, config(0.001 * i), 1.0 + i, source="sobol") for i in range(1, initial)]
     trials = [started()[0], *ends]
     assert drawn(opened, initial - 1, trials[:-1], **options) == {"sobol"}
