@@ -296,6 +296,22 @@ def test_temperature_and_seed_are_left_out_and_the_format_is_kept() -> None:
     assert len(server.chats) == 3
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "Unsupported value: '{name}' does not support 0.7 with this model. Only the default (1) value is supported.",
+        "invalid {name}: only 1 is allowed for this model",
+        "`{name}` may only be set to 1 when thinking is enabled.",
+        "{name} must be 1 for reasoning models",
+    ],
+)
+def test_a_temperature_that_is_not_the_models_own_is_left_out(refusal: str) -> None:
+    reply, server, chat = run([{"lr": 0.1}], ask(schema=SCHEMA), refuse=["temperature"], refusal=refusal)
+    assert reply.data == {"lr": 0.1}
+    assert (chat.adapted, chat.route) == ({"temperature": None}, "json_schema")
+    assert len(server.chats) == 2
+
+
 def test_a_value_that_is_too_large_is_an_error_not_a_change() -> None:
     error, server = fail([Answer(status=400, error="max_tokens is too large: 2048, at most 1000")])
     assert "too large" in error.message

@@ -35,6 +35,7 @@ _REFUSED = frozenset({400, 422})  # 422: servers built on FastAPI say so to a fi
 _ADAPTABLE = ("max_tokens", "temperature", "seed", "stream_options")
 _UNSUPPORTED = re.compile(
     r"unsupported|n[o']t support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|deprecated|extra inputs"
+    r"|\bonly\b|must be|cannot"  # a model that thinks first: "temperature: only 1 is allowed", "may only be set to 1"
 )
 
 
