@@ -241,6 +241,15 @@ def test_refused_tools_become_text() -> None:
     assert set(server.chats[-1]) == {"model", "messages", "max_tokens", "temperature", "seed"}
 
 
+def test_a_404_that_no_server_of_the_model_takes_tools_is_a_change_of_form() -> None:
+    def answer(body: dict[str, Any]) -> Any:
+        words = "No endpoints found that support tool use. To learn more, visit the documentation."
+        return Answer(status=404, error=words) if "tools" in body else {"lr": 0.3}
+
+    reply, server, chat = run(answer, ask(schema=SCHEMA), refuse=["response_format"])
+    assert (reply.data, chat.route, len(server.chats)) == ({"lr": 0.3}, "text", 3)
+
+
 def test_a_change_of_form_may_still_be_retried() -> None:
     replies = [Answer(status=500), Answer(tool_calls=[("proposals", '{"lr": 0.2}')])]
     reply, server, _ = run(replies, ask(schema=SCHEMA), refuse=["response_format"])
@@ -312,9 +321,34 @@ def test_a_temperature_that_is_not_the_models_own_is_left_out(refusal: str) -> N
     assert len(server.chats) == 2
 
 
-def test_a_value_that_is_too_large_is_an_error_not_a_change() -> None:
-    error, server = fail([Answer(status=400, error="max_tokens is too large: 2048, at most 1000")])
-    assert "too large" in error.message
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "max_tokens is too large: 2048. This model supports at most 1000 completion tokens, whereas you provided 2048.",
+        "max_tokens: 2048 > 1000, which is the maximum allowed number of output tokens for toy",
+        "Invalid max_tokens value, the valid range of max_tokens is [1, 1000]",
+        "This model's maximum context length is 2000 tokens. However, you requested 3000 tokens (952 in the messages, "
+        "2048 in the completion). Please reduce the length of the messages or completion.",
+    ],
+)
+@pytest.mark.parametrize("renamed", [False, True])
+def test_more_tokens_than_a_model_can_write_are_left_to_the_server(refusal: str, renamed: bool) -> None:
+    too_large = [Answer(status=400, error=refusal)]
+    other = "Unsupported parameter: '{name}' is not supported with this model. Use 'max_completion_tokens' instead."
+    refuse = ["max_tokens"] if renamed else []
+    with OpenAIServer([*too_large, {"lr": 0.1}, {"lr": 0.2}], refuse=refuse, refusal=other) as server:
+        chat = chat_on(server)
+        assert [chat.complete(ask(schema=SCHEMA)).data for _ in range(2)] == [{"lr": 0.1}, {"lr": 0.2}]
+        chat.close()
+    assert (chat.adapted, chat.route) == ({"max_tokens": None}, "json_schema")
+    assert len(server.chats) == 3 + renamed
+    assert not {"max_tokens", "max_completion_tokens"} & set(server.chats[-1])
+
+
+def test_a_prompt_that_is_too_long_is_an_error_not_a_change() -> None:
+    words = "This model's maximum context length is 2000 tokens. However, your messages resulted in 3000 tokens."
+    error, server = fail([Answer(status=400, error=words)] * 9)
+    assert "3000 tokens" in error.message
     assert len(server.chats) == 1
 
 

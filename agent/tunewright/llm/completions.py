@@ -37,6 +37,9 @@ _UNSUPPORTED = re.compile(
     r"unsupported|n[o']t support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|deprecated|extra inputs"
     r"|\bonly\b|must be|cannot"  # a model that thinks first: "temperature: only 1 is allowed", "may only be set to 1"
 )
+_LENGTH = re.compile(r"max_(completion_)?tokens|in the completion")
+_TOO_LARGE = re.compile(r"too large|too high|exceed|at most|maximum|less than|range")
+_NO_ROUTE = re.compile(r"no endpoints found")  # OpenRouter's 404 where no server of a model takes tools or a format
 
 
 def check_address(url: str) -> None:
@@ -56,8 +59,9 @@ class CompletionsChat(ABC):
 
     Structured replies are asked for as `response_format: json_schema`; if the endpoint refuses that with a 400 or 422,
     as a forced tool call that carries the schema; then as plain text that should hold JSON. What worked is remembered.
-    A parameter (`max_tokens`, `temperature`, `seed`, `stream_options`) that a 400 names as unsupported is renamed or
-    left out from then on: see `adapted`. Neither counts as a retry; both share the request's deadline.
+    A parameter (`max_tokens`, `temperature`, `seed`, `stream_options`) that a 400 names as unsupported, or a
+    `max_tokens` beyond what the model can write, is renamed or left out from then on: see `adapted`. Neither counts as
+    a retry; both share the request's deadline.
 
     A reply whose JSON does not parse has `data` None. Arguments of a tool call that are no JSON object arrive as
     `{"__unparsed__": text}`.
@@ -115,7 +119,7 @@ class CompletionsChat(ABC):
                     sleep=self._sleep,
                 )
             except Fault as fault:
-                if fault.status not in _REFUSED:
+                if fault.status not in _REFUSED and not _NO_ROUTE.search(fault.message.lower()):
                     raise fault from None
                 if self._adapt(fault.message, arguments):
                     continue
@@ -154,6 +158,10 @@ class CompletionsChat(ABC):
     def _adapt(self, refusal: str, arguments: Mapping[str, Any]) -> bool:
         """Take note of a parameter that the refusal names as unsupported; False if it names none that was sent."""
         refusal = refusal.lower()
+        length = self.adapted.get("max_tokens") or "max_tokens"
+        if length in arguments and _LENGTH.search(refusal) and _TOO_LARGE.search(refusal):
+            self.adapted["max_tokens"] = None  # what the server allows by itself is less than what it was asked for
+            return True
         if not _UNSUPPORTED.search(refusal):
             return False
         for parameter in _ADAPTABLE:
