@@ -10,7 +10,7 @@ import pytest
 from toy import card, config, objective
 
 from tunewright import Tuner
-from tunewright.events import Finished, Started
+from tunewright.events import Finished, Silenced, Started
 from tunewright.llm.base import Reply
 from tunewright.llm.scripted import Scripted
 from tunewright.preview import preview
@@ -58,6 +58,36 @@ def test_no_second_call_is_made_once_the_first_has_cost_the_whole_budget(tmp_pat
     with Tuner(card(budget={"usd": 0.01}), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
         tuner.run(objective, trials=4)
     assert len(model.requests) == 1
+
+
+def test_a_model_that_thinks_its_tokens_away_is_given_room_and_keeps_it(tmp_path: Path) -> None:
+    """A reasoning model: what it thinks counts as written, and nothing comes before it is done with that."""
+
+    def thinking(request: Any) -> Any:
+        return answers(request) if request.max_tokens > 25_000 else Reply("", finish="length", tokens_out=1000)
+
+    first, again = Scripted([thinking], repeat_last=True), Scripted([thinking], repeat_last=True)
+    run(tmp_path, first, 4)
+    assert [len(request.messages) for request in first.requests[:2]] == [2, 2]  # the same question, not a complaint
+    assert first.requests[0].messages == first.requests[1].messages
+    assert first.requests[1].deadline_s > first.requests[0].deadline_s
+    run(tmp_path, again, 14)
+    assert again.requests
+    assert all(request.max_tokens > 25_000 for request in again.requests)
+
+
+def test_a_model_that_never_comes_to_an_answer_is_left_alone(tmp_path: Path) -> None:
+    cut = Scripted([Reply("thinking...", finish="length", cost_usd=0.5)], repeat_last=True)
+    with Tuner(card(), cut, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        told = [event.reason for event in tuner.events(objective, trials=40) if isinstance(event, Silenced)]
+    assert len(cut.requests) == 4
+    assert "was cut at 2" in told[0]
+
+
+def test_a_small_model_is_given_no_more_room(tmp_path: Path) -> None:
+    cut = Scripted([Reply("{", finish="length")], repeat_last=True, trusted_tools=False)
+    run(tmp_path, cut, 8)
+    assert len({request.max_tokens for request in cut.requests}) == 1
 
 
 @pytest.mark.parametrize("moment", ["while it answers", "as its reply is written"])

@@ -9,7 +9,7 @@ from tunewright.brief import Brief
 from tunewright.card import TaskCard
 from tunewright.errors import ModelError
 from tunewright.ledger import Call, Ledger
-from tunewright.llm.base import Chat, Reply, Request
+from tunewright.llm.base import THINKING_DEADLINE_S, THINKING_TOKENS, Chat, Reply, Request
 from tunewright.questions import Asker, Question, Round
 from tunewright.reply import parse
 from tunewright.trial import Proposal
@@ -76,19 +76,31 @@ class Proposer:
     def ask(self, round: Round, number: int, brief: Brief, n: int, taken: Collection[str]) -> list[Call]:
         """The calls made for trial `number`: n configurations in one request or, of a small model, in n requests.
 
-        When no configuration of the round is usable (complete, in range, not in `taken`), it is asked once more.
+        When no configuration of the round is usable (complete, in range, not in `taken`), it is asked once more; where
+        the reply was cut before it held one, the same again, with room for a model that thinks first.
         """
         sizes = [n] if self.chat.trusted_tools else [1] * n
         calls: list[Call] = []
+        had_room = self._thinks()
         for k, size in enumerate(sizes):
             question = self.asker.ask(round, brief, size)
             calls.append(self._call(question, number, k, repair=False))
-            if calls[-1].error or self._spent_up():
+            if calls[-1].error or self._spent_up() or (had_room and self._cut(calls[-1])):
                 return calls
         if not any(self._usable(p, taken) for call in calls for p in call.proposals):
-            again = self.asker.repair(question, calls[-1].reply[:_LONGEST_REPEATED_REPLY], self._faults(calls[-1]))
+            again = question
+            if not self._cut(calls[-1]):
+                again = self.asker.repair(question, calls[-1].reply[:_LONGEST_REPEATED_REPLY], self._faults(calls[-1]))
             calls.append(self._call(again, number, len(sizes) - 1, repair=True))
         return calls
+
+    def _cut(self, call: Call) -> bool:
+        """Whether the reply ended at its limit of tokens without a configuration; a small one is limited on purpose."""
+        mine = self.chat.trusted_tools and call.model == self.chat.name
+        return mine and call.finish == "length" and not call.proposals
+
+    def _thinks(self) -> bool:
+        return any(map(self._cut, self.ledger.calls()))
 
     def _usable(self, proposal: Proposal, taken: Collection[str]) -> bool:
         checked = self.card.space.check(proposal.config)
@@ -107,18 +119,23 @@ class Proposer:
             return known
         started = time.time()
         size = len(self.card.space)
+        thinks = self._thinks()
         request = Request(
             messages=question.messages,
             schema=question.schema,
             n_expected=question.n,
-            max_tokens=400 + question.n * (60 + 30 * size) + 40 * size,
+            max_tokens=400 + question.n * (60 + 30 * size) + 40 * size + (THINKING_TOKENS if thinks else 0),
             temperature=_TEMPERATURE,
             seed=(self.seed * 1_000_003 + number * 1_009 + 2 * k + repair) % 2**31,
-            deadline_s=_DEADLINE_S,
+            deadline_s=THINKING_DEADLINE_S if thinks else _DEADLINE_S,
             purpose="repair" if repair else question.round,
         )
         reply, error = self._complete(request, started)
         call = self._written(identity, question, request, number, reply, error, started)
+        if thinks and self._cut(call):
+            self._failed(f"its reply was cut at {request.max_tokens} tokens before it held a configuration")
+        elif not error:
+            self._failed_in_a_row = 0
         if not self.ledger.record_first(call):  # another process has asked for this trial meanwhile: both count
             identity += f"-{uuid4().hex[:6]}"
             call = self._written(identity, question, request, number, reply, error, started)
@@ -129,11 +146,13 @@ class Proposer:
         try:
             reply = self.chat.complete(request)
         except ModelError as e:
-            self._failed_in_a_row += 1
-            self._last_error = e.message.split("\n")[0]
+            self._failed(e.message.split("\n")[0])
             return Reply(text="", seconds=time.time() - started), str(e)
-        self._failed_in_a_row = 0
         return reply, ""
+
+    def _failed(self, why: str) -> None:
+        self._failed_in_a_row += 1
+        self._last_error = why
 
     def _written(
         self, identity: str, question: Question, request: Request, number: int, reply: Reply, error: str, started: float

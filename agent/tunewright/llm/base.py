@@ -7,6 +7,12 @@ from typing import Any, Literal, Protocol, runtime_checkable
 Purpose = Literal["first_round", "propose", "repair", "chat"]
 Finish = Literal["stop", "length", "tool_calls"]
 
+THINKING_TOKENS = 25_000
+"""Tokens beyond those of an answer, for a model that has used them up before it answered: it thinks first, and servers
+count that as written. As many as OpenAI's guide to its reasoning models says to reserve."""
+THINKING_DEADLINE_S = 600.0
+"""Seconds for a reply of such a model."""
+
 
 @dataclass(frozen=True)
 class Message:
