@@ -83,6 +83,17 @@ def test_arguments_of_a_streamed_call_may_be_an_object() -> None:
     assert exchange.calls[0].arguments == {"now": True}
 
 
+@pytest.mark.parametrize(
+    ("total", "written"), [(9100, 8100), (1100, 100), (None, 100), (0, 100)]
+)  # xAI and Gemini; OpenAI; a server that sends no total; one that sends an empty one
+def test_what_a_model_thought_counts_as_written_where_only_the_total_holds_it(total: int | None, written: int) -> None:
+    usage = Object(prompt_tokens=1000, completion_tokens=100, total_tokens=total)
+    exchange = read_answer(Object(choices=[Object(message=Object(content="x"))], usage=usage))
+    assert exchange is not None
+    assert (exchange.tokens_in, exchange.tokens_out) == (1000, written)
+    assert read_stream([Object(usage=usage)], str).tokens_out == written
+
+
 def test_a_stream_without_usage_or_end() -> None:
     heard: list[str] = []
     chunks = [Object(choices=[Object(delta=Object(content="a"))]), Object(choices=[]), Object(), Object(choices=None)]

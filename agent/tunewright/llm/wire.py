@@ -30,10 +30,16 @@ class Exchange:
     counted: bool = False
 
     def count(self, usage: Any) -> None:
-        """Take over the server's token counts, if there are any."""
+        """Take over the server's token counts, if there are any.
+
+        Several servers (xAI, Gemini) leave what a model thinks out of `completion_tokens`; the total holds it, and so
+        does the bill.
+        """
         tokens_in, tokens_out = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
         if isinstance(tokens_in, int) and isinstance(tokens_out, int):
-            self.tokens_in, self.tokens_out, self.counted = tokens_in, tokens_out, True
+            total = getattr(usage, "total_tokens", None)
+            thought = total - tokens_in - tokens_out if isinstance(total, int) else 0
+            self.tokens_in, self.tokens_out, self.counted = tokens_in, tokens_out + max(0, thought), True
 
     def add_call(self, call_id: str, name: str, arguments: str) -> None:
         """Keep a tool call and the text of its arguments."""
