@@ -103,6 +103,22 @@ def test_a_model_that_does_not_tell_its_costs_is_not_asked_again_within_a_budget
     assert len(model.requests) == 1
 
 
+def test_a_priced_model_whose_server_counts_no_tokens_is_not_asked_again_within_a_budget(tmp_path: Path) -> None:
+    class Priced(Scripted):
+        def estimate_usd(self, tokens_in: int, tokens_out: int) -> float:
+            return 0.01
+
+    uncounted = Priced([lambda request: Reply("", answers(request))], repeat_last=True)
+    sources(tmp_path, uncounted, 6 + WARM, budget={"usd": 1})
+    assert len(uncounted.requests) == 1
+    # counted, and of unknown cost since the price was not known then
+    before = Priced([lambda request: Reply("", answers(request), tokens_in=9)], repeat_last=True)
+    with Tuner(card(budget={"usd": 1}), before, f"sqlite:///{tmp_path}/2.db", folder=tmp_path) as tuner:
+        tuner.run(objective, trials=3)
+        assert tuner.planner.proposer is not None
+        assert tuner.planner.proposer.silenced() is None
+
+
 def test_a_free_model_needs_no_money(tmp_path: Path) -> None:
     class Free(Scripted):
         def estimate_usd(self, tokens_in: int, tokens_out: int) -> float:

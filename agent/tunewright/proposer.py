@@ -61,9 +61,13 @@ class Proposer:
         return estimate is not None and estimate(1_000_000, 1_000_000) == 0
 
     def _untold(self) -> bool:
-        """Whether nobody knows what this model's replies cost; those of another one, asked before, are past."""
+        """Whether nobody knows what this model's replies cost; those of another one, asked before, are past.
+
+        Of a model with a price that is so where its server counts no tokens, not where the price came later.
+        """
         mine = [call for call in self.ledger.calls() if call.model == self.chat.name and not call.error]
-        return not hasattr(self.chat, "estimate_usd") and any(call.cost_usd is None for call in mine)
+        priced = hasattr(self.chat, "estimate_usd")
+        return any(call.cost_usd is None and not (priced and call.tokens_in) for call in mine)
 
     def _spent(self) -> float:
         return sum(call.cost_usd or 0.0 for call in self.ledger.calls())
