@@ -24,9 +24,9 @@ def extract_json(text: str, schema: dict[str, Any] | None = None) -> Any:
 
     Looked for in this order: the whole text, fenced blocks, then the first place from which an object (or an array,
     if `schema` asks for one) can be read to its end. Nothing is completed or corrected: of a reply that is cut or
-    broken in the middle of its JSON, no inner piece is taken. What stands between `<think>` tags is left out.
+    broken in the middle of its JSON, no inner piece is taken. Thoughts are left out: see `without_thoughts`.
     """
-    text = _THINKING.sub("", text)
+    text = without_thoughts(text)
     for block in (text, *_FENCE.findall(text)):
         value = _whole(block)
         if value is not None:
@@ -42,6 +42,16 @@ def extract_json(text: str, schema: dict[str, Any] | None = None) -> Any:
         except (ValueError, RecursionError):
             return None
     return None
+
+
+def without_thoughts(text: str) -> str:
+    """The text without what stands between `<think>` tags, where a model drafts answers that it does not give.
+
+    One of the tags may be missing: several chat templates hold the first one themselves, and a reply that was cut has
+    no second one.
+    """
+    said = _THINKING.sub("", text)
+    return said.rpartition("</think>")[2].partition("<think>")[0]
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
