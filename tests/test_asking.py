@@ -84,6 +84,28 @@ def test_a_model_that_never_comes_to_an_answer_is_left_alone(tmp_path: Path) -> 
     assert "was cut at 2" in told[0]
 
 
+@pytest.mark.parametrize(
+    ("reply", "roles", "repeated"),
+    [
+        (f"<think>{'hm ' * 3000}</think>no idea", ["system", "user", "assistant", "user"], "no idea"),
+        ("<think>hm</think>\n", ["system", "user"], None),
+        ("", ["system", "user"], None),
+    ],
+)
+def test_a_reply_without_a_configuration_is_repeated_without_thoughts_and_not_where_it_is_empty(
+    tmp_path: Path, reply: str, roles: list[str], repeated: str | None
+) -> None:
+    """What a model thought would leave no room for what it said; several servers refuse a message without words."""
+    model = Scripted([reply, answers], repeat_last=True)
+    run(tmp_path, model, 3)
+    assert model.requests[1].purpose == "repair"
+    messages = model.requests[1].messages
+    assert [message.role for message in messages] == roles
+    assert repeated is None or messages[2].content == repeated
+    assert messages[-1].content.startswith("# Task" if repeated is None else "None of your")
+    assert "the answer held no configuration" in messages[-1].content
+
+
 def test_a_small_model_is_given_no_more_room(tmp_path: Path) -> None:
     cut = Scripted([Reply("{", finish="length")], repeat_last=True, trusted_tools=False)
     run(tmp_path, cut, 8)

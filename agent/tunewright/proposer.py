@@ -10,6 +10,7 @@ from tunewright.card import TaskCard
 from tunewright.errors import ModelError
 from tunewright.ledger import Call, Ledger
 from tunewright.llm.base import THINKING_DEADLINE_S, THINKING_TOKENS, Chat, Reply, Request
+from tunewright.llm.extract import without_thoughts
 from tunewright.questions import Asker, Question, Round
 from tunewright.reply import parse
 from tunewright.trial import Proposal
@@ -94,7 +95,8 @@ class Proposer:
         if not any(self._usable(p, taken) for call in calls for p in call.proposals):
             again = question
             if not self._cut(calls[-1]):
-                again = self.asker.repair(question, calls[-1].reply[:_LONGEST_REPEATED_REPLY], self._faults(calls[-1]))
+                said = without_thoughts(calls[-1].reply).strip()[:_LONGEST_REPEATED_REPLY]
+                again = self.asker.repair(question, said, self._faults(calls[-1]))
             calls.append(self._call(again, number, len(sizes) - 1, repair=True))
         return calls
 

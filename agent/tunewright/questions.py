@@ -56,7 +56,11 @@ class Asker:
     def repair(self, question: Question, reply: str, faults: Sequence[str]) -> Question:
         """The same question again, after a reply that held nothing usable."""
         rendered = render("repair", faults=list(faults), n=question.n, shape=self._shape(question.round, question.n))
-        messages = (*question.messages, Message("assistant", reply), Message("user", rendered.text))
+        if reply:
+            messages = (*question.messages, Message("assistant", reply), Message("user", rendered.text))
+        else:  # several servers refuse a message without words, and two of one speaker in a row
+            *before, asked = question.messages
+            messages = (*before, Message("user", f"{asked.content}\n{rendered.text}"))
         return Question(question.round, rendered, messages, question.schema, question.n)
 
     def _prior(self, round: Round) -> bool:
