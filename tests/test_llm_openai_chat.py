@@ -175,6 +175,17 @@ def test_what_is_no_stream_is_not_asked_for_again(fault: Any, kind: str) -> None
     assert len(server.chats) == 1
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_reply_without_end_is_no_reply(stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunewright.llm.completions._LONGEST_REPLY", 1_000)
+    shown: list[str] = []
+    error, server = fail(["x" * 1_001, "never reached"], ask(on_text=shown.append if stream else None))
+    assert "answered with more than 1,000 characters" in error.message
+    assert len("".join(shown)) == (1_000 if stream else 0)
+    assert len(server.chats) == 1
+    assert len(run(["x" * 1_000])[0].text) == 1_000
+
+
 def test_an_error_inside_a_200_is_judged_by_its_code() -> None:
     reply, server, _ = run([Answer(fault="error_in_200", error="upstream down"), "hello"])
     assert reply.text == "hello"

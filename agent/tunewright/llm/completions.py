@@ -31,6 +31,8 @@ from tunewright.llm.wire import (
     whole,
 )
 
+_LONGEST_REPLY = 1_000_000
+"""Characters; many times what the longest request allows. More is a broken server's, and would stay in the record."""
 _REFUSED = frozenset({400, 422})  # 422: servers built on FastAPI say so to a field that they do not know
 _ADAPTABLE = ("max_tokens", "temperature", "seed", "stream_options")
 _UNSUPPORTED = re.compile(
@@ -200,9 +202,19 @@ class CompletionsChat(ABC):
             answer = self._send(arguments, seconds)
             if not arguments.get("stream"):
                 exchange = read_answer(answer)
+                if exchange is not None:
+                    self._bounded(len(exchange.text) + sum(map(len, exchange.raw_arguments)))
             else:
+                heard = 0
+
+                def hear(piece: str) -> None:
+                    nonlocal heard
+                    heard += len(piece)
+                    self._bounded(heard)
+                    emit(piece)
+
                 try:
-                    exchange = read_stream(answer, emit)
+                    exchange = read_stream(answer, hear)
                 finally:
                     getattr(answer, "close", lambda: None)()
         except ModelError:
@@ -230,6 +242,14 @@ class CompletionsChat(ABC):
                 kind="connection",
             )
         return exchange
+
+    def _bounded(self, characters: int) -> None:
+        if characters > _LONGEST_REPLY:
+            raise Fault(
+                f"{self.name}: {self._endpoint.where} answered with more than {_LONGEST_REPLY:,} characters",
+                "such a reply is no answer to what was asked: look at the server",
+                kind="reply",
+            )
 
     def _reply(self, request: Request, route: Route | None, exchange: Exchange, seconds: float) -> Reply:
         text, data, calls = exchange.text, None, tuple(exchange.calls)
