@@ -18,6 +18,7 @@ Kind = Literal["status", "connection", "timeout", "reply"]
 RETRIED_STATUS = frozenset({408, 409, 429})
 MAX_REQUESTS = 6
 LONGEST_RETRY_AFTER_S = 60.0
+"""A longer wait than this is not begun: trials go on without the reply."""
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 20.0
 
@@ -73,7 +74,7 @@ def is_transient(status: int) -> bool:
 
 
 def parse_retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, at most 60; None when it is absent or unreadable.
+    """Return the seconds that a Retry-After header asks for; None when it is absent or unreadable.
 
     Both forms of RFC 9110, section 10.2.3 are read: a number of seconds (fractions too) and an HTTP date.
     """
@@ -91,7 +92,7 @@ def parse_retry_after(value: str | None) -> float | None:
         seconds = (when - datetime.now(UTC)).total_seconds()
     if seconds != seconds:  # "nan" is a float to Python
         return None
-    return min(max(0.0, seconds), LONGEST_RETRY_AFTER_S)
+    return max(0.0, seconds)
 
 
 def call_with_retries(
@@ -104,7 +105,8 @@ def call_with_retries(
     """Return what `attempt(seconds_left)` returns, tried again after 408/409/429/5xx, broken connections and timeouts.
 
     A Retry-After wins over the backoff, which is 0.5 s doubled each time up to 20 s, each wait drawn between half and
-    all of that. All attempts and waits share `budget`; a wait that would use it up is not begun.
+    all of that. All attempts and waits share `budget`; a wait that would use it up is not begun, nor one of more
+    than a minute; where a server asked for it, the error says so.
 
     Raises:
         Fault: a `ModelError`, the last failure, with the number of requests made.
@@ -123,7 +125,10 @@ def call_with_retries(
         return backoff * random.uniform(0.5, 1.0)
 
     def stop(state: tenacity.RetryCallState) -> bool:
-        return state.attempt_number >= max_requests or state.upcoming_sleep >= budget.left()
+        return state.attempt_number >= max_requests or too_long(state.upcoming_sleep)
+
+    def too_long(wait_s: float) -> bool:
+        return wait_s >= budget.left() or wait_s > LONGEST_RETRY_AFTER_S
 
     retrying = tenacity.Retrying(
         sleep=sleep,
@@ -139,4 +144,6 @@ def call_with_retries(
         if requests > 1 or fault.kind == "timeout":
             times = f"{requests} requests" if requests > 1 else "1 request"
             fault.message += f" (gave up after {times}, {budget.spent():.1f} s of {budget.seconds:g} s)"
+        if fault.retry_after_s is not None and too_long(fault.retry_after_s):
+            fault.message += f"; it asks to be left alone for {fault.retry_after_s:.0f} s"
         raise
