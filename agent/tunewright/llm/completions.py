@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tunewright.errors import ModelError
 from tunewright.llm.base import Reply, Request
 from tunewright.llm.extract import UNPARSED, extract_json
-from tunewright.llm.faults import Endpoint, body_fault, timeout_fault, to_fault
+from tunewright.llm.faults import Endpoint, body_fault, no_completion, timeout_fault, to_fault
 from tunewright.llm.hard_deadline import Emit, within
 from tunewright.llm.prices import Prices
 from tunewright.llm.retry import Budget, Fault, call_with_retries
@@ -225,8 +225,8 @@ class CompletionsChat(ABC):
                 raise
             raise fault from None
         if exchange is None:
-            words = answer if isinstance(answer, str) else getattr(answer, "error", None) or answer
-            raise body_fault(words, self._endpoint)
+            stated = getattr(answer, "error", None)
+            raise body_fault(stated, self._endpoint) if stated else no_completion(str(answer), self._endpoint)
         if arguments.get("stream") and exchange.finish is None:
             kind = content_type(answer)
             if kind not in ("", "text/event-stream"):

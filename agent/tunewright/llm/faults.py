@@ -46,11 +46,7 @@ def to_fault(error: Exception, at: Endpoint) -> Fault | None:
     if "APIError" in kinds:  # an error event inside a stream that began with 200
         return body_fault(getattr(error, "body", None) or words, at)
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) or "OpenAIError" in kinds:
-        return Fault(
-            f"{at.name}: {at.where} answered with something that is no chat completion: {words}",
-            "is base_url the address of an OpenAI-compatible API? It usually ends in /v1",
-            kind="reply",
-        )
+        return no_completion(words, at)
     return None
 
 
@@ -83,6 +79,15 @@ def body_fault(body: object, at: Endpoint) -> Fault:
     if status is not None:
         return status_fault(status, words, at)
     return Fault(f"{at.name}: {at.where} answered with an error: {words}", "its own words say why", kind="reply")
+
+
+def no_completion(words: str, at: Endpoint) -> Fault:
+    """Return the fault for an answer that is none of an API's, such as a proxy's page; `words` are what it says."""
+    return Fault(
+        f"{at.name}: {at.where} answered with something that is no chat completion: {shorten(at.redact(words))}",
+        "is base_url the address of an OpenAI-compatible API? It usually ends in /v1",
+        kind="reply",
+    )
 
 
 def timeout_fault(at: Endpoint) -> Fault:
