@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from quick import card_file
 
-from tunewright.events import Finished, Progress, Silenced, Started, Stopped
+from tunewright.events import Finished, Progress, Silenced, Started, Stopped, Unanswered
 from tunewright.live import JsonLines, LiveTable, PlainLines
 from tunewright_tools.base import Point
 
@@ -72,8 +72,9 @@ def test_points_of_a_curve_wait_for_the_next_redraw(monkeypatch: pytest.MonkeyPa
 def test_plain_lines_say_when_the_model_is_no_longer_asked(capsys) -> None:
     from toy import card
 
-    PlainLines(card(), 3).show([Silenced("the budget is spent"), Stopped("all done", "trials")])
+    PlainLines(card(), 3).show([Unanswered("HTTP 404"), Silenced("the budget is spent"), Stopped("all done", "trials")])
     assert capsys.readouterr().out.splitlines() == [
+        "the model gave nothing to run: HTTP 404",
         "the surrogate goes on alone: the budget is spent",
         "stopped: all done",
     ]

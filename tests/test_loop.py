@@ -7,8 +7,8 @@ import pytest
 from toy import AtOnce, card, config, objective, points, tuner
 
 from tunewright import Tuner
-from tunewright.errors import CardError, StudyError, ToolError
-from tunewright.events import Finished, Progress, Resumed, Silenced, Started, Stopped
+from tunewright.errors import CardError, ModelError, StudyError, ToolError
+from tunewright.events import Finished, Progress, Resumed, Silenced, Started, Stopped, Unanswered
 from tunewright.executors.base import Report
 from tunewright.lease import Lease
 from tunewright.llm.scripted import Scripted
@@ -94,6 +94,22 @@ def test_a_failing_model_is_silenced_and_said_so(tmp_path: Path) -> None:
     calls = t.result().ledger.calls()
     assert [bool(c.error) for c in calls] == [False, True, True, True]
     assert len(t.result().trials) == 40
+    told = [e.reason for e in events if isinstance(e, Unanswered)]
+    assert told == ["scripted: all 1 scripted replies are used up; script more, or repeat_last=True"] * 3
+    assert events.index(silenced[0]) > [isinstance(e, Unanswered) for e in events].index(True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (ModelError("HTTP 404: no such model", "check the model's name"), "no such model; check the model's name"),
+        ("I cannot help with that.", "scripted: neither reply held a configuration"),
+    ],
+)
+def test_a_question_that_came_to_nothing_is_told_in_a_short_run_too(tmp_path: Path, reply: Any, told: str) -> None:
+    events = list(tuner(tmp_path, Scripted([reply], repeat_last=True)).events(objective, trials=3))
+    assert [told in e.reason for e in events if isinstance(e, Unanswered)] == [True]
+    assert isinstance(events[-1], Stopped)
 
 
 def test_a_spent_budget_silences_the_model(tmp_path: Path) -> None:

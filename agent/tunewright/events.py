@@ -61,6 +61,13 @@ class Reran(Event):
 
 
 @dataclass(frozen=True)
+class Unanswered(Event):
+    """A question to the model came to nothing; another source's configuration runs in its place."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Silenced(Event):
     """The model is no longer asked; the study goes on with the surrogate alone."""
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from tunewright.attempts import best as best_of
 from tunewright.card import TaskCard
 from tunewright.clean import clean
-from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped
+from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped, Unanswered
 from tunewright.report import json_text, number
 from tunewright.trial import Trial
 
@@ -59,6 +59,8 @@ class PlainLines:
             case Reran(label=label, seed=seed, status=status, metrics=metrics):
                 values = " ".join(f"{k}={number(v)}" for k, v in metrics.items())
                 return f"{'default' if label == 'default' else f'trial {label}'} again, seed {seed}: {values or status}"
+            case Unanswered(reason=reason):
+                return f"the model gave nothing to run: {reason}"
             case Silenced(reason=reason):
                 return f"the surrogate goes on alone: {reason}"
             case Stopped(reason=reason):
@@ -121,6 +123,8 @@ class LiveTable:
             case Finished(trial=t, best=best):
                 self.trials[t.number] = t
                 self.best = t if best else self.best
+            case Unanswered(reason=reason):
+                self.notes.append(f"the model gave nothing to run: {reason}")
             case Silenced(reason=reason):
                 self.notes.append(f"the surrogate goes on alone: {reason}")
             case Resumed(finished=finished, lost=lost):

@@ -12,7 +12,7 @@ from tunewright.card import TaskCard, check_is_card
 from tunewright.confirm import confirming
 from tunewright.confirmation import Confirmation, confirmation
 from tunewright.errors import CardError, StudyError
-from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped
+from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped, Unanswered
 from tunewright.executors.base import Executor
 from tunewright.executors.local import LocalExecutor
 from tunewright.health import check_healthy
@@ -148,6 +148,7 @@ class Tuner(AskTell):
                 if self._asked_to_end == "now":
                     self.stopped = _ASKED
                     break
+            yield from self._silence()
             yield Stopped(self.stopped.text, self.stopped.kind)
         finally:
             self._wind_down(running)
@@ -196,7 +197,10 @@ class Tuner(AskTell):
             raise
 
     def _silence(self) -> Iterator[Event]:
-        reason = self.planner.proposer.silenced() if self.planner.proposer else None
+        proposer = self.planner.proposer
+        while proposer and proposer.unanswered:
+            yield Unanswered(proposer.unanswered.popleft())
+        reason = proposer.silenced() if proposer else None
         if reason and not self._silence_told:
             self._silence_told = True
             yield Silenced(reason)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import deque
 from collections.abc import Collection
 from uuid import uuid4
 
@@ -42,6 +43,8 @@ class Proposer:
         self.seed = seed
         self.budget_usd = budget_usd
         self.asker = Asker(card.space, lean=not chat.trusted_tools)
+        self.unanswered: deque[str] = deque()
+        """Why questions came to nothing, in words for the person, who has not been told yet."""
         self._failed_in_a_row = 0
         self._last_error = ""
 
@@ -98,6 +101,8 @@ class Proposer:
                 said = without_thoughts(calls[-1].reply).strip()[:_LONGEST_REPEATED_REPLY]
                 again = self.asker.repair(question, said, self._faults(calls[-1]))
             calls.append(self._call(again, number, len(sizes) - 1, repair=True))
+            if not calls[-1].error and not any(call.proposals for call in calls):
+                self.unanswered.append(f"{self.chat.name}: neither reply held a configuration")
         return calls
 
     def _cut(self, call: Call) -> bool:
@@ -153,6 +158,7 @@ class Proposer:
             reply = self.chat.complete(request)
         except ModelError as e:
             self._failed(e.message.split("\n")[0])
+            self.unanswered.append(f"{e.message}; {e.hint}")
             return Reply(text="", seconds=time.time() - started), str(e)
         return reply, ""
 

@@ -5,7 +5,7 @@ import pytest
 from toy import card, config, done, failed
 
 from tunewright.chat.board import Board
-from tunewright.events import Event, Finished, Progress, Resumed, Silenced, Started, Stopped
+from tunewright.events import Event, Finished, Progress, Resumed, Silenced, Started, Stopped, Unanswered
 from tunewright.verbs.listening import Heard
 from tunewright.verbs.running import CardTaken, RunFailed
 from tunewright_tools.base import Point
@@ -35,6 +35,7 @@ def test_the_status_line_follows_the_trials_and_results_are_announced() -> None:
     ("event", "line"),
     [
         (Silenced("no server"), "toy: the surrogate goes on alone: no server"),
+        (Unanswered("HTTP 404"), "toy: the model gave nothing to run: HTTP 404"),
         (CardTaken(), "toy: the change is taken up"),
         (RunFailed("trial 0 crashed", "mend the script"), "toy: the run failed: trial 0 crashed\n  -> mend the script"),
         (Resumed(3, (2,)), None),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tunewright.card import TaskCard
 from tunewright.clean import clean
-from tunewright.events import Finished, Progress, Silenced, Started, Stopped
+from tunewright.events import Finished, Progress, Silenced, Started, Stopped, Unanswered
 from tunewright.live import outcome
 from tunewright.report import number
 from tunewright.verbs.approval import duration
@@ -57,6 +57,8 @@ class Board:
                     metric = card.primary.name
                     lane.best = clean(f"best {metric}={number(t.outcome.metrics[metric])} (trial {t.number})")
                 return clean(f"{name}: trial {t.number} {outcome(card, t)}{', best so far' if best else ''}")
+            case Unanswered(reason=reason):
+                return clean(f"{name}: the model gave nothing to run: {reason}")
             case Silenced(reason=reason):
                 return clean(f"{name}: the surrogate goes on alone: {reason}")
             case CardTaken():
