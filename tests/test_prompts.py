@@ -8,9 +8,10 @@ import pytest
 from toy import card, config, done, failed
 
 import tunewright_prompts
-from tunewright.brief import brief
+from tunewright.brief import FateBrief, brief
 from tunewright.questions import Asker
 from tunewright.render import quoted, render
+from tunewright.space import Float, Space
 from tunewright.trial import Trial
 
 FOLDER = Path(tunewright_prompts.__file__).parent
@@ -64,6 +65,35 @@ def test_every_question_renders_without_gaps(lean: bool, n: int) -> None:
     assert "7 trials are left" in later.messages[-1].content
     assert "out of memory" in later.messages[-1].content
     assert "peak 9.0 of 10.0 GiB" in later.messages[-1].content
+
+
+def test_a_space_of_many_parameters_leaves_out_trials_and_says_so() -> None:
+    wide = Space(*(Float(f"multiplier_of_layer_{i}", 0.001, 10, log=True, default=1) for i in range(200)))
+    told = card(space=wide)
+    points = wide.sample(60, 0)
+    trials = [done(i, points[i], 1.0 + i) for i in range(20)]
+    trials += [failed(20 + i, points[20 + i]) for i in range(5)]
+    trials += [Trial(30 + i, points[30 + i], "surrogate") for i in range(16)]
+    fates = [FateBrief(point, "refused, repeat: equal to trial 2") for point in points[:6]]
+    later = Asker(wide, lean=False).ask("propose", brief(told, trials, fates=fates), 5).rendered.text
+    assert len(later) < 70_000
+    for number in (0, 1, 2, 19, 24):  # the best three, the latest, the latest failure
+        assert f"- trial {number}:" in later or f"- trial {number} (" in later
+    assert "trials are left out: 4 of the best, 3 of the latest, 4 failed, 16 running now." in later
+    assert "\n5 more are left out, since a configuration is long here.\n" in later
+    assert "A repeat of a trial above, or of one that is left out, is refused." in later
+    first = Asker(wide, lean=False).ask("first_round", brief(told, trials[-17:]), 5).rendered.text
+    assert "more are running and left out" in first
+    assert len(first) < 60_000
+
+
+def test_a_narrow_space_has_all_its_trials_told() -> None:
+    trials = [done(i, config(0.001 * (i + 1)), 1.0 + i) for i in range(20)]
+    trials += [Trial(30 + i, config(0.03 + 0.0001 * i), "surrogate") for i in range(64)]
+    fates = [FateBrief(config(), "refused")] * 6
+    text = Asker(card().space, lean=False).ask("propose", brief(card(), trials, fates=fates), 5).rendered.text
+    assert "left out" not in text
+    assert all(f"- trial {30 + i}:" in text for i in range(64))
 
 
 def test_the_first_question_calls_no_other_point_the_default() -> None:

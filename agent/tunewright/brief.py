@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tunewright.surrogate import Surrogate
 
 _GIB = 2**30
+_MOST_FATE_VALUES = 300
+"""Values of parameters that the fates of one prompt may hold together."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ class Brief:
     budget: BudgetBrief
     view: ViewBrief | None = None
     fates: tuple[FateBrief, ...] = ()
+    fates_left_out: int = 0
+    """How many are not told, since the configurations are long."""
 
 
 def brief(
@@ -161,13 +165,15 @@ def brief(
         best: how many of the best trials are told; fewer for a small model, which reads slowly and little.
         textbook: its views on the card's parameters; None leaves them out.
     """
+    told = list(fates)[: max(1, _MOST_FATE_VALUES // len(card.space))]
     return Brief(
         task=_task(card),
         space=_space(card, textbook or {}),
         history=history(card, trials, best),
         budget=_budget(card, trials, trials_left),
         view=_view(card, trials, surrogate, candidate) if surrogate else None,
-        fates=tuple(fates),
+        fates=tuple(told),
+        fates_left_out=len(fates) - len(told),
     )
 
 

@@ -12,6 +12,11 @@ BEST = 8
 FEW = 3
 LATEST = 4
 FAILED = 5
+MOST_VALUES = 1200
+"""Values of parameters that the trials of one prompt may hold together, about 30,000 characters: beyond that trials are
+left out, and the prompt says so."""
+MOST_VALUES_FEW = 400
+"""The same for a small model, whose context holds less."""
 _MOST_DIGITS = 12
 _GIB = 2**30
 
@@ -46,24 +51,57 @@ class HistoryBrief:
     stopped: tuple[TrialBrief, ...] = ()
     """Stopped early; they have no value."""
     running: tuple[TrialBrief, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """List -> how many of its trials are not told, since the configurations are long."""
 
 
 def history(card: TaskCard, trials: Sequence[Trial], most: int) -> HistoryBrief:
-    """The history of these trials, with so many of the best."""
+    """The history of these trials, with so many of the best; fewer where their configurations are long."""
     done = [t for t in trials if t.done]
     best = _ranked(card, done)[:most]
     shown = {t.number for t in best}
     latest = [t for t in done if t.number not in shown][-LATEST:]
     failed = [t for t in trials if not t.done and not t.running and t.outcome and t.outcome.fault == "config"][-FAILED:]
     stopped = [t for t in trials if t.status == "pruned"][-FAILED:]
+    running = [t for t in trials if t.running]
+    newest = {"latest": latest[::-1], "failed": failed[::-1], "stopped": stopped[::-1], "running": running[::-1]}
+    told, left_out = _within({"best": best, **newest}, MOST_VALUES if most > FEW else MOST_VALUES_FEW)
+    best, latest, failed, stopped, running = (
+        [t for t in chosen if t.number in told] for chosen in (best, latest, failed, stopped, running)
+    )
     said = [_metrics(t) for t in (*best, *latest)]
     return HistoryBrief(
         best=tuple(_with_signs(card, t, said) for t in best),
         latest=tuple(_with_signs(card, t, said) for t in latest),
         failed=tuple(_trial(t) for t in failed),
         stopped=tuple(_stopped(card, t) for t in stopped),
-        running=tuple(_trial(t) for t in trials if t.running),
+        running=tuple(_trial(t) for t in running),
+        left_out=left_out,
     )
+
+
+def _within(lists: Mapping[str, Sequence[Trial]], most_values: int) -> tuple[set[int], dict[str, int]]:
+    """Numbers of the trials that are told, and how many of each list are not.
+
+    First the few best, then one of each list in turn, until their configurations hold so many values; the very best
+    is always told.
+    """
+    longest = max(map(len, lists.values()))
+    turns = [t for i in range(FEW, longest + FEW) for name, chosen in lists.items() for t in _at(name, chosen, i)]
+    told: set[int] = set()
+    values = 0
+    for t in (*lists["best"][:FEW], *turns):
+        values += len(t.config)
+        if told and values > most_values:
+            break
+        told.add(t.number)
+    left = {name: sum(t.number not in told for t in chosen) for name, chosen in lists.items()}
+    return told, {name: count for name, count in left.items() if count}
+
+
+def _at(name: str, chosen: Sequence[Trial], turn: int) -> Sequence[Trial]:
+    place = turn if name == "best" else turn - FEW
+    return chosen[place : place + 1]
 
 
 def _ranked(card: TaskCard, done: Sequence[Trial]) -> list[Trial]:

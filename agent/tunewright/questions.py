@@ -46,7 +46,7 @@ class Asker:
         """A question for n configurations."""
         variables = {name: getattr(brief, name) for name in ("task", "space", "history", "budget")}
         if round == "propose":
-            variables |= {"view": brief.view, "fates": brief.fates}
+            variables |= {"view": brief.view, "fates": brief.fates, "fates_left_out": brief.fates_left_out}
         else:
             variables |= {"ask_prior": self._prior(round), "ask_derived": self._derived(round)}
         rendered = render(round, n=n, shape=self._shape(round, n), **variables)
