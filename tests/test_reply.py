@@ -34,6 +34,15 @@ def test_values_that_json_or_a_database_cannot_hold_become_text_that_the_guard_r
     assert len(space().check(values).faults) == 3
 
 
+def test_a_configuration_of_many_parameters_is_read_whole() -> None:
+    wide = Space(*(Float(f"x{i}", 0, 1) for i in range(300)))
+    config = wide.default()
+    flood = {f"unknown{i}": 1 for i in range(10_000)}
+    ((values, _),) = parse({"proposals": [{"config": {**config, **flood}}]}, wide).configs
+    assert wide.check(values).faults == ()
+    assert len(values) == 500
+
+
 def test_a_flood_is_cut() -> None:
     parsed = parse({"proposals": [{"config": {"lr": 0.1}, "rationale": "x" * 10_000}] * 10_000}, space())
     assert len(parsed.configs) <= 64

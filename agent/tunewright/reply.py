@@ -15,7 +15,8 @@ from tunewright.space import Space
 
 _LONGEST_TEXT = 300
 _MOST = 64
-_MOST_NAMES = 200
+_MOST_UNKNOWN = 200
+"""Names of a configuration beyond those of the space."""
 _MOST_DERIVED = 8
 _LONGEST_NAME = 64
 _LARGEST_POWER = 10.0
@@ -45,18 +46,21 @@ def parse(data: Any, space: Space) -> Parsed:
     """
     if not isinstance(data, dict):
         return Parsed()
+    most = len(space) + _MOST_UNKNOWN
     configs: list[tuple[dict[str, Any], str]] = []
     proposals = data.get("proposals")
     if isinstance(proposals, list):
         for item in proposals[:_MOST]:
             if isinstance(item, dict) and isinstance(item.get("config"), dict):
-                configs.append((_plain(item["config"]), _text(item.get("rationale"))))
+                configs.append((_plain(item["config"], most), _text(item.get("rationale"))))
     elif isinstance(data.get("configs"), list):
         shared = _text(data.get("rationale"))
-        configs = [(_plain(item), shared) for item in data["configs"][:_MOST] if isinstance(item, dict)]
+        configs = [(_plain(item, most), shared) for item in data["configs"][:_MOST] if isinstance(item, dict)]
     stated = data.get("derived")
     derived = list(stated.items())[:_MOST_DERIVED] if isinstance(stated, dict) else []
-    named = {str(name)[:_LONGEST_NAME]: _plain(v) if isinstance(v, dict) else _text(str(v)) for name, v in derived}
+    named = {
+        str(name)[:_LONGEST_NAME]: _plain(v, most) if isinstance(v, dict) else _text(str(v)) for name, v in derived
+    }
     return Parsed(tuple(configs), _prior(data.get("prior"), space), named)
 
 
@@ -88,10 +92,10 @@ def _text(value: Any) -> str:
     return value[:_LONGEST_TEXT] if isinstance(value, str) else ""
 
 
-def _plain(config: dict[Any, Any]) -> dict[str, Any]:
-    """Values as they were sent, except that null means absent and what JSON cannot hold becomes its text."""
+def _plain(config: dict[Any, Any], most: int) -> dict[str, Any]:
+    """The first `most` values as they were sent, null left out as absent; what JSON cannot hold becomes its text."""
     out: dict[str, Any] = {}
-    for key, value in list(config.items())[:_MOST_NAMES]:
+    for key, value in list(config.items())[:most]:
         if value is None:
             continue
         keep = isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
