@@ -11,7 +11,7 @@ import tunewright_prompts
 from tunewright.brief import FateBrief, brief
 from tunewright.questions import Asker
 from tunewright.render import quoted, render
-from tunewright.space import Float, Space
+from tunewright.space import Choice, Float, Space
 from tunewright.trial import Trial
 
 FOLDER = Path(tunewright_prompts.__file__).parent
@@ -65,6 +65,24 @@ def test_every_question_renders_without_gaps(lean: bool, n: int) -> None:
     assert "7 trials are left" in later.messages[-1].content
     assert "out of memory" in later.messages[-1].content
     assert "peak 9.0 of 10.0 GiB" in later.messages[-1].content
+
+
+def test_the_example_and_the_choices_are_spelt_as_a_reply_has_to_spell_them() -> None:
+    mixed = Space(
+        Choice("amp", [True, False], default=True),
+        Choice("batch", [16, 32], default=16),
+        Choice("width", [64, "auto"], default=64),
+        Choice("optimizer", ["adamw", "sgd"], default="adamw"),
+        Float("scale", 1, 9, when={"amp": True}),
+    )
+    text = Asker(mixed, lean=True).ask("first_round", brief(card(space=mixed), []), 1).rendered.text
+    shape = '{"amp": "true or false", "batch": "number", "width": "value", "optimizer": "text", "scale": "number"}'
+    assert shape in text
+    assert "- `amp`: one of true, false; default true\n" in text
+    assert "- `width`: one of 64, 'auto'; default 64\n" in text
+    assert "only when amp is true, otherwise null" in text
+    held = brief(card(space=mixed, held={"amp": False}), [])
+    assert "- `amp`: held at false;" in Asker(mixed, lean=True).ask("first_round", held, 1).rendered.text
 
 
 def test_a_space_of_many_parameters_leaves_out_trials_and_says_so() -> None:

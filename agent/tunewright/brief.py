@@ -1,5 +1,6 @@
 """All that a model is told of a study, as plain data; the templates decide how it is said."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -202,12 +203,24 @@ def _parameter(space: Space, p: Parameter, view: View | None) -> ParameterBrief:
     scale = "log" if getattr(p, "log", False) else "logit" if getattr(p, "logit", False) else ""
     steps = f" in steps of {p.step:g}" if getattr(p, "step", None) and p.name not in space.held else ""  # type: ignore[attr-defined]
     accepts = space.accepts(p.name) + steps
-    when = " and ".join(f"{parent} is {' or '.join(str(v) for v in values)}" for parent, values in p.when.items())
+    if isinstance(p, Choice):
+        values = space.held[p.name].values if p.name in space.held else p.choices
+        accepts = accepts.replace(", ".join(map(repr, values)), ", ".join(map(_as_json, values)))
+    when = " and ".join(f"{parent} is {' or '.join(_plain(v) for v in values)}" for parent, values in p.when.items())
     start = space.hold({p.name: p.start})[p.name]
     usual = None
     if view is not None and p.name not in space.held:
         usual = TextbookBrief(view.guess, view.low, view.high, view.allowed)
     return ParameterBrief(p.name, accepts, scale, p.unit, start, p.assumed, when, p.about.rstrip("."), usual)
+
+
+def _as_json(value: Any) -> str:
+    """A choice as the reply has to spell it: true, where Python says True."""
+    return json.dumps(value) if isinstance(value, bool) else repr(value)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else _as_json(value)
 
 
 def _budget(card: TaskCard, trials: Sequence[Trial], trials_left: int | None) -> BudgetBrief:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tunewright.brief import Brief
 from tunewright.derived import base_fault
 from tunewright.llm.base import Message
+from tunewright.parameter import Parameter
 from tunewright.parameters import Choice
 from tunewright.render import Rendered, render
 from tunewright.schema import reply_schema
@@ -16,6 +17,14 @@ Round = Literal["first_round", "propose"]
 
 _SHOWN = 2
 """Parameters in the example of a configuration that a large model sees; it saw all of them above."""
+
+
+def _kind(p: Parameter) -> str:
+    """What stands for a value in the example of a configuration."""
+    if not isinstance(p, Choice):
+        return "number"
+    kinds = {"true or false" if isinstance(c, bool) else "text" if isinstance(c, str) else "number" for c in p.choices}
+    return kinds.pop() if len(kinds) == 1 else "value"
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class Asker:
         )
 
     def _shape(self, round: Round, n: int) -> str:
-        kinds = {p.name: "text" if isinstance(p, Choice) else "number" for p in self.space}
+        kinds = {p.name: _kind(p) for p in self.space}
         cut = not self.lean and len(kinds) > _SHOWN  # a small model needs to see every name
         numeric = [p.name for p in self.space if not isinstance(p, Choice)]
         return render(
