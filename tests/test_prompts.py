@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tunewright.questions import Asker
 from tunewright.render import quoted, render
 from tunewright.space import Choice, Float, Space
 from tunewright.trial import Trial
+from tunewright_tools.base import Outcome
 
 FOLDER = Path(tunewright_prompts.__file__).parent
 TEMPLATES = sorted(p.name.removesuffix(".md.j2") for p in FOLDER.glob("[a-z]*.md.j2"))
@@ -83,6 +85,17 @@ def test_the_example_and_the_choices_are_spelt_as_a_reply_has_to_spell_them() ->
     assert "only when amp is true, otherwise null" in text
     held = brief(card(space=mixed, held={"amp": False}), [])
     assert "- `amp`: held at false;" in Asker(mixed, lean=True).ask("first_round", held, 1).rendered.text
+
+
+def test_a_result_that_breaks_a_constraint_is_marked() -> None:
+    limited = card(constraints=["ms <= 50", "loss >= 0"])
+    kept, broken = (
+        replace(done(i, config(0.01 * (i + 1)), 1.0), outcome=Outcome("done", {"loss": loss, "ms": ms}))
+        for i, (loss, ms) in enumerate([(1.0, 40.0), (0.5, 60.0)])
+    )
+    text = Asker(limited.space, lean=False).ask("propose", brief(limited, [kept, broken]), 5).rendered.text
+    assert '-> {"loss": 1.0, "ms": 40.0}\n- trial 1 ' in text
+    assert '-> {"loss": 0.5, "ms": 60.0}, but breaks `ms <= 50`\n' in text
 
 
 def test_a_space_of_many_parameters_leaves_out_trials_and_says_so() -> None:

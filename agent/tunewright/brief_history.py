@@ -33,6 +33,8 @@ class TrialBrief:
     margin: str = ""
     """Peak against available memory, for a failure."""
     detail: str = ""
+    broken: tuple[str, ...] = ()
+    """The constraints that its result does not keep: it ranks behind all that keep them, whatever its value."""
     signs: Signs = field(default_factory=Signs)
     """What its curve shows."""
     step: float | None = None
@@ -152,7 +154,10 @@ def _with_signs(card: TaskCard, t: Trial, said: Sequence[Mapping[str, float]]) -
     gap = found.gap and replace(found.gap, size=short(found.gap.size))
     best = None if found.best_value is None else short(found.best_value)
     ratio = float(f"{found.gradients_ratio:.2g}")
-    return replace(_trial(t, said), signs=replace(found, gap=gap, best_value=best, gradients_ratio=ratio))
+    broken = tuple(c.text for c in card.constraints if not c.holds(_metrics(t)))
+    return replace(
+        _trial(t, said), broken=broken, signs=replace(found, gap=gap, best_value=best, gradients_ratio=ratio)
+    )
 
 
 def _stopped(card: TaskCard, t: Trial) -> TrialBrief:
