@@ -51,6 +51,33 @@ def test_calls_are_made_shown_and_answered_until_the_model_speaks(toy: Session) 
     assert [c.cost_usd for c in calls] == [0.01, 0.01, 0.02]
 
 
+def test_a_model_that_thinks_its_tokens_away_is_given_room_and_keeps_it(toy: Session) -> None:
+    def thinking(request: Request) -> Reply:
+        return Reply("yes") if request.max_tokens > 25_000 else Reply("<think>hm", finish="length")
+
+    model = Scripted([thinking], repeat_last=True)
+    talk = Conversation(toy, model, History())
+    assert [talk.say("are you there?"), talk.say("and now?")] == ["yes", "yes"]
+    assert len(model.requests) == 3
+    assert model.requests[1].messages == model.requests[0].messages
+    assert [m.content for m in model.requests[-1].messages[1:]] == ["are you there?", "yes", "and now?"]
+
+
+def test_a_model_that_never_comes_to_a_word_is_an_error(toy: Session) -> None:
+    model = Scripted([Reply("", finish="length", tokens_out=27_000)], repeat_last=True)
+    with pytest.raises(ModelError, match="scripted used up 27000 tokens before its first word"):
+        Conversation(toy, model, History()).say("are you there?")
+    assert len(model.requests) == 2
+
+
+def test_what_a_model_thought_is_not_told_to_it_again(toy: Session) -> None:
+    model = Scripted(["<think>let me see</think>\nhello", "bye"])
+    talk = Conversation(toy, model, History())
+    talk.say("hi")
+    talk.say("well?")
+    assert [m.content for m in model.requests[-1].messages[1:]] == ["hi", "hello", "well?"]
+
+
 def test_a_wrong_call_is_told_with_its_faults(toy: Session) -> None:
     model = Scripted([calling("show_trial", trial=99), calling("nonsense"), said("sorry")])
     Conversation(toy, model, History()).say("show trial 99")

@@ -4,13 +4,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from tunewright.chat.history import History, Said
 from tunewright.errors import ModelError, TunerError
 from tunewright.ledger import Call
-from tunewright.llm.base import Chat, Message, Reply, Request, ToolCall
+from tunewright.llm.base import THINKING_DEADLINE_S, THINKING_TOKENS, Chat, Message, Reply, Request, ToolCall
+from tunewright.llm.extract import without_thoughts
 from tunewright.llm.prices import check_priced
 from tunewright.render import render
 from tunewright.verbs.approval import Within
@@ -77,6 +78,8 @@ class Conversation:
         self._on_cost = on_cost
         self._cancel = threading.Event()
         self._turn: list[Said] = []
+        self._thinks = False
+        """Whether the model has used up the tokens of a reply before its first word."""
         self.cost_usd: float | None = 0.0
         """Of this session's replies; None once one had no known price."""
 
@@ -139,6 +142,18 @@ class Conversation:
             raise TunerError("the stated budget for model calls is used up", _COMMANDS)
 
     def _ask(self) -> Reply:
+        reply = self._asked_once()
+        if _wordless(reply) and not self._thinks:
+            self._thinks = True
+            reply = self._asked_once()
+        if _wordless(reply):
+            raise ModelError(
+                f"{self.chat.name} used up {reply.tokens_out} tokens before its first word",
+                f"ask for less at once, or name a model that thinks less; {_COMMANDS}",
+            )
+        return reply
+
+    def _asked_once(self) -> Reply:
         self.check_money()  # before each reply: a turn may take several
         system = render(
             "chat_system", studies=self._studies(), current=self.session.current, summary=self.history.summary
@@ -152,6 +167,8 @@ class Conversation:
             deadline_s=_DEADLINE_S,
             temperature=0.2,
         )
+        if self._thinks:
+            request = replace(request, max_tokens=request.max_tokens + THINKING_TOKENS, deadline_s=THINKING_DEADLINE_S)
         return self._unless_cancelled(lambda: self._counted(request, system.template, system.hash))
 
     def _unless_cancelled(self, work: Callable[[], T]) -> T:
@@ -270,6 +287,11 @@ class Conversation:
             text = ""
         # a model that thinks first may have used up its tokens before the first word
         return text or render("chat_forgotten", summary=self.history.summary, messages=len(old)).text.strip()
+
+
+def _wordless(reply: Reply) -> bool:
+    """Whether a model that thinks first was cut before it said or called anything."""
+    return reply.finish == "length" and not reply.tool_calls and not without_thoughts(reply.text).strip()
 
 
 def keep_with_study(session: Session, history: History, turn: Sequence[Said] = ()) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tunewright.llm.base import Message, ToolCall
+from tunewright.llm.extract import without_thoughts
 from tunewright.redact import redact_all
 from tunewright.study import Study
 from tunewright.trial_json import to_plain
@@ -30,9 +31,10 @@ class Said:
     """Unix seconds."""
 
     def message(self) -> Message:
-        """As a model is told it."""
-        empty = self.role == "assistant" and not self.tool_calls and not self.content.strip()
-        return Message(self.role, NOTHING_SAID if empty else self.content, self.tool_calls, self.tool_call_id)
+        """As a model is told it: without what it thought, which would crowd out what was said."""
+        said = without_thoughts(self.content).strip() if self.role == "assistant" else self.content
+        empty = self.role == "assistant" and not self.tool_calls and not said
+        return Message(self.role, NOTHING_SAID if empty else said, self.tool_calls, self.tool_call_id)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
