@@ -130,6 +130,28 @@ def test_pieces_of_counted_calls_may_come_in_turns() -> None:
     ]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_thoughts_and_signatures_come_and_go_back(stream: bool) -> None:
+    """DeepSeek refuses a call that comes back without what was thought before it, Gemini one without its signature."""
+    signature = {"google": {"thought_signature": "abc"}}
+    call = Object(index=0, id="a", function=Object(name="stop", arguments="{}"), extra_content=signature)
+    rest = Object(index=0, id=None, function=Object(name=None, arguments=""))
+    if stream:
+        thoughts = [Object(choices=[Object(delta=Object(reasoning_content=piece))]) for piece in ("let ", "me see")]
+        exchange = read_stream([*thoughts, streamed(call), streamed(rest)], str)
+    else:
+        whole = Object(content=None, reasoning_content="let me see", tool_calls=[call])
+        read = read_answer(Object(choices=[Object(message=whole)]))
+        assert read is not None
+        exchange = read
+    assert (exchange.text, exchange.thought) == ("", "let me see")
+    said = Message("assistant", "", tuple(exchange.calls), thought=exchange.thought)
+    sent = build_arguments(Request((said, Message("user", "go on"))), "m", None)["messages"]
+    assert sent[0]["reasoning_content"] == "let me see"
+    assert sent[0]["tool_calls"][0]["extra_content"] == signature
+    assert set(sent[1]) == {"role", "content"}
+
+
 def test_finish() -> None:
     assert finish_of("length", True) == "length"
     assert finish_of("stop", True) == "tool_calls"

@@ -70,6 +70,23 @@ def test_a_model_that_never_comes_to_a_word_is_an_error(toy: Session) -> None:
     assert len(model.requests) == 2
 
 
+def test_a_call_goes_back_with_the_thought_and_signature_that_came_with_it_to_that_model_alone(toy: Session) -> None:
+    signature = {"google": {"thought_signature": "abc"}}
+    called = Reply(
+        "", tool_calls=(ToolCall("a", "show_best", {}, signature),), finish="tool_calls", thought="let me see"
+    )
+    model, other = Scripted([called, Reply("trial 2", thought="it is 2")]), Scripted(["yes"], name="other")
+    talk = Conversation(toy, model, History())
+    talk.say("which is best?")
+    told = model.requests[-1].messages[2]
+    assert (told.thought, told.tool_calls[0].extra) == ("let me see", signature)
+    kept = History()
+    kept.attach(toy.study())
+    assert kept.said == talk.history.said
+    Conversation(toy, other, kept).say("sure?")
+    assert not any(m.thought or any(c.extra for c in m.tool_calls) for m in other.requests[0].messages)
+
+
 def test_what_a_model_thought_is_not_told_to_it_again(toy: Session) -> None:
     model = Scripted(["<think>let me see</think>\nhello", "bye"])
     talk = Conversation(toy, model, History())

@@ -105,7 +105,7 @@ class Conversation:
         self._add("user", render("chat_turn", text=text, news=list(news)).text.strip())
         for _ in range(ROUNDS):
             reply = self._ask()
-            self._add("assistant", reply.text, reply.tool_calls)
+            self._add("assistant", reply.text, reply.tool_calls, thought=reply.thought if reply.tool_calls else "")
             if not reply.tool_calls:
                 return reply.text
             for made in reply.tool_calls:
@@ -119,8 +119,16 @@ class Conversation:
         """End the turn that is going on, from another thread. Runs go on; what a verb has changed stays changed."""
         self._cancel.set()
 
-    def _add(self, role: Any, content: str, calls: Sequence[ToolCall] = (), tool_call_id: str | None = None) -> None:
-        self._turn.append(self.history.add(role, content, calls, tool_call_id))
+    def _add(
+        self,
+        role: Any,
+        content: str,
+        calls: Sequence[ToolCall] = (),
+        tool_call_id: str | None = None,
+        thought: str = "",
+    ) -> None:
+        model = self.chat.name if role == "assistant" else ""
+        self._turn.append(self.history.add(role, content, calls, tool_call_id, thought=thought, model=model))
 
     def _keep_with_study(self) -> None:
         keep_with_study(self.session, self.history, self._turn)
@@ -160,7 +168,7 @@ class Conversation:
         )
         cancel = self._cancel
         request = Request(
-            (Message("system", system.text), *self.history.messages()),
+            (Message("system", system.text), *self.history.messages(self.chat.name)),
             tools=tool_specs(),
             purpose="chat",
             on_text=lambda piece: None if cancel.is_set() else self._on_text(piece),

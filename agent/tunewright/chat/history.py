@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tunewright.llm.base import Message, ToolCall
@@ -29,29 +29,42 @@ class Said:
     tool_call_id: str | None = None
     at: float = 0.0
     """Unix seconds."""
+    thought: str = ""
+    """See `Message`."""
+    model: str = ""
+    """Who said it; empty for a person and for answers of verbs."""
 
-    def message(self) -> Message:
-        """As a model is told it: without what it thought, which would crowd out what was said."""
+    def message(self, model: str) -> Message:
+        """As a model is told it: without what it thought, which would crowd out what was said.
+
+        Where its server sends thoughts, or signatures of them, apart, that very model gets them back with its calls.
+        """
         said = without_thoughts(self.content).strip() if self.role == "assistant" else self.content
         empty = self.role == "assistant" and not self.tool_calls and not said
-        return Message(self.role, NOTHING_SAID if empty else said, self.tool_calls, self.tool_call_id)
+        own = bool(self.tool_calls) and self.model == model
+        calls = self.tool_calls if own else tuple(replace(c, extra=None) for c in self.tool_calls)
+        thought = self.thought if own else ""
+        return Message(self.role, NOTHING_SAID if empty else said, calls, self.tool_call_id, thought)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        calls = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in self.tool_calls]
+        calls = [{"id": c.id, "name": c.name, "arguments": c.arguments, "extra": c.extra} for c in self.tool_calls]
         return {
             "role": self.role,
             "content": self.content,
             "tool_calls": calls,
             "tool_call_id": self.tool_call_id,
             "at": self.at,
+            "thought": self.thought,
+            "model": self.model,
         }
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Said":
         """What `to_json` wrote."""
-        calls = tuple(ToolCall(c["id"], c["name"], c["arguments"]) for c in record["tool_calls"])
-        return cls(record["role"], record["content"], calls, record["tool_call_id"], record["at"])
+        calls = tuple(ToolCall(c["id"], c["name"], c["arguments"], c.get("extra")) for c in record["tool_calls"])
+        who = {name: record.get(name, "") for name in ("thought", "model")}
+        return cls(record["role"], record["content"], calls, record["tool_call_id"], record["at"], **who)
 
 
 class History:
@@ -98,14 +111,20 @@ class History:
         self._study = None
 
     def add(
-        self, role: Role, content: str, tool_calls: Sequence[ToolCall] = (), tool_call_id: str | None = None
+        self,
+        role: Role,
+        content: str,
+        tool_calls: Sequence[ToolCall] = (),
+        tool_call_id: str | None = None,
+        *,
+        thought: str = "",
+        model: str = "",
     ) -> Said:
         """Put a message at the end; it is on record when this returns, keys taken out of it."""
-        clean = redact_all(to_plain({"content": content, "arguments": [c.arguments for c in tool_calls]}))
-        calls = tuple(
-            ToolCall(c.id, c.name, arguments) for c, arguments in zip(tool_calls, clean["arguments"], strict=True)
-        )
-        said = Said(role, clean["content"], calls, tool_call_id, time.time())
+        sent = [[c.arguments, c.extra] for c in tool_calls]
+        clean = redact_all(to_plain({"content": content, "sent": sent, "thought": thought}))
+        calls = tuple(ToolCall(c.id, c.name, *sent) for c, sent in zip(tool_calls, clean["sent"], strict=True))
+        said = Said(role, clean["content"], calls, tool_call_id, time.time(), clean["thought"], model)
         self._append(said)
         return said
 
@@ -143,10 +162,10 @@ class History:
             i = end
         return found
 
-    def messages(self) -> list[Message]:
-        """`recent` as messages; what a person said twice in a row is one message, since some servers want turns."""
+    def messages(self, model: str = "") -> list[Message]:
+        """`recent` as messages for a model; what a person said twice in a row is one, since some servers want turns."""
         made: list[Message] = []
-        for message in (s.message() for s in self.recent()):
+        for message in (s.message(model) for s in self.recent()):
             if made and message.role == made[-1].role == "user":
                 made[-1] = Message("user", f"{made[-1].content}\n\n{message.content}")
             else:

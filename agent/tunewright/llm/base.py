@@ -22,6 +22,8 @@ class Message:
     content: str
     tool_calls: tuple["ToolCall", ...] = ()
     tool_call_id: str | None = None
+    thought: str = ""
+    """What a model thought before it said this, as sent: DeepSeek refuses a call that comes back without."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class ToolCall:
     id: str
     name: str
     arguments: dict[str, Any]
+    extra: dict[str, Any] | None = None
+    """What the server sent beside the call and wants back with it, such as Gemini's signature of a thought."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class Reply:
     text: str
     data: Any = None
     tool_calls: tuple[ToolCall, ...] = ()
+    thought: str = ""
+    """See `Message`."""
     finish: Finish = "stop"
     tokens_in: int = 0
     tokens_out: int = 0

@@ -268,6 +268,7 @@ class CompletionsChat(ABC):
             text=whole(text),
             data=whole(data),
             tool_calls=tuple(replace(call, arguments=whole(call.arguments)) for call in calls),
+            thought=whole(exchange.thought),
             finish=finish_of(exchange.finish, bool(calls)),
             tokens_in=exchange.tokens_in,
             tokens_out=exchange.tokens_out,

@@ -22,6 +22,7 @@ class Exchange:
     """One answer of an endpoint, not yet interpreted. `counted` is False when the server sent no token counts."""
 
     text: str = ""
+    thought: str = ""
     calls: list[ToolCall] = field(default_factory=list)
     raw_arguments: list[str] = field(default_factory=list)
     finish: str | None = None
@@ -41,9 +42,9 @@ class Exchange:
             thought = total - tokens_in - tokens_out if isinstance(total, int) else 0
             self.tokens_in, self.tokens_out, self.counted = tokens_in, tokens_out + max(0, thought), True
 
-    def add_call(self, call_id: str, name: str, arguments: str) -> None:
+    def add_call(self, call_id: str, name: str, arguments: str, extra: dict[str, Any] | None = None) -> None:
         """Keep a tool call and the text of its arguments."""
-        self.calls.append(ToolCall(id=call_id, name=name, arguments=parse_arguments(arguments)))
+        self.calls.append(ToolCall(id=call_id, name=name, arguments=parse_arguments(arguments), extra=extra))
         self.raw_arguments.append(arguments)
 
 
@@ -91,10 +92,12 @@ def read_answer(answer: Any) -> Exchange | None:
     message = getattr(choices[0], "message", None)
     exchange.finish = getattr(choices[0], "finish_reason", None)
     exchange.text = _said(message)
+    exchange.thought = _thought(message)
     for index, call in enumerate(getattr(message, "tool_calls", None) or []):
         function = getattr(call, "function", None)
         name, arguments = getattr(function, "name", None), getattr(function, "arguments", None)
-        exchange.add_call(getattr(call, "id", None) or f"call_{index}", name or "", _as_text(arguments))
+        call_id = getattr(call, "id", None) or f"call_{index}"
+        exchange.add_call(call_id, name or "", _as_text(arguments), _extra(call))
     return exchange
 
 
@@ -107,12 +110,15 @@ def read_stream(chunks: Iterable[Any], emit: Callable[[str], None]) -> Exchange:
     text: list[str] = []
     calls: list[tuple[int, list[str]]] = []
     last: dict[int, list[str]] = {}
+    thoughts: list[str] = []
+    extras: dict[int, Any] = {}  # by the identity of a call's parts
     for chunk in chunks:
         exchange.count(getattr(chunk, "usage", None))
         for choice in (getattr(chunk, "choices", None) or [])[:1]:
             exchange.finish = getattr(choice, "finish_reason", None) or exchange.finish
             delta = getattr(choice, "delta", None)
             piece = _said(delta)
+            thoughts.append(_thought(delta))
             if piece:
                 text.append(piece)
                 emit(piece)
@@ -126,12 +132,15 @@ def read_stream(chunks: Iterable[Any], emit: Callable[[str], None]) -> Exchange:
                     last[index] = ["", "", ""]
                     calls.append((index, last[index]))
                 parts = last[index]
+                extras[id(parts)] = _extra(call) or extras.get(id(parts))
                 parts[0] = parts[0] or call_id
                 parts[1] = parts[1] or name
                 parts[2] += _as_text(getattr(function, "arguments", None))
     exchange.text = "".join(text)
-    for number, (_, (call_id, name, arguments)) in enumerate(sorted(calls, key=lambda call: call[0])):
-        exchange.add_call(call_id or f"call_{number}", name, arguments)
+    exchange.thought = "".join(thoughts)
+    for number, (_, parts) in enumerate(sorted(calls, key=lambda call: call[0])):
+        call_id, name, arguments = parts
+        exchange.add_call(call_id or f"call_{number}", name, arguments, extras[id(parts)])
     return exchange
 
 
@@ -145,6 +154,16 @@ def _said(message: Any) -> str:
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         return "".join(part for part in parts if isinstance(part, str))
     return content if isinstance(content, str) else ""
+
+
+def _thought(message: Any) -> str:
+    thought = getattr(message, "reasoning_content", None)
+    return thought if isinstance(thought, str) else ""
+
+
+def _extra(call: Any) -> dict[str, Any] | None:
+    extra = getattr(call, "extra_content", None)
+    return extra if isinstance(extra, dict) else None
 
 
 def _as_text(arguments: Any) -> str:
@@ -193,9 +212,12 @@ def _message(message: Message) -> dict[str, Any]:
                 "type": "function",
                 # a name that a model made up; several servers refuse a talk that holds one they would not allow
                 "function": {"name": _name(call.name or "unknown"), "arguments": json.dumps(call.arguments)},
+                **({"extra_content": call.extra} if call.extra is not None else {}),
             }
             for call in message.tool_calls
         ]
+    if message.thought:
+        entry["reasoning_content"] = whole(message.thought)
     if message.tool_call_id is not None:
         entry["tool_call_id"] = message.tool_call_id
     return entry
