@@ -207,6 +207,21 @@ def test_without_the_package_the_command_is_named(monkeypatch: pytest.MonkeyPatc
         LiteLLMChat("anthropic/claude").check()
 
 
+def test_nobody_but_the_provider_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing forbids it, litellm asks GitHub for Anthropic's headers at the first request with a schema."""
+    from litellm import anthropic_beta_headers_manager as headers
+
+    asked: list[str] = []
+    monkeypatch.setattr(headers, "_BETA_HEADERS_CONFIG", None)
+    fetch = staticmethod(lambda url, **options: asked.append(url) or {})
+    monkeypatch.setattr(headers.GetAnthropicBetaHeadersConfig, "fetch_remote_beta_headers_config", fetch)
+    with OpenAIServer([]) as server:
+        chat = chat_on(server, model="anthropic/claude-sonnet-4-5", base_url=server.url.removesuffix("/v1"))
+        with pytest.raises(ModelError):
+            chat.complete(ask(schema=SCHEMA))
+    assert asked == []
+
+
 def test_the_price_map_is_not_fetched() -> None:
     litellm = load_litellm()
     assert "litellm" in sys.modules

@@ -98,10 +98,11 @@ class LiteLLMChat(CompletionsChat):
 
 
 def load_litellm() -> Any:
-    """Import litellm with its network price map, telemetry and advertisements off; raise `ModelError` without it."""
+    """Import litellm, its own fetching, telemetry and advertisements off; raise `ModelError` without it."""
     if importlib.util.find_spec("litellm") is None:
         raise ModelError("the package litellm is not installed", f"{INSTALL}, or use --model local or openai/<name>")
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    for fetched in ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS"):  # from GitHub, where these are not set
+        os.environ.setdefault(f"LITELLM_LOCAL_{fetched}", "True")
     import litellm
 
     # Pydantic remarks on a type of litellm's at the first streamed answer; a person could do nothing about it.
