@@ -5,9 +5,11 @@ import importlib.util
 import inspect
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -98,6 +100,36 @@ def test_the_deadline_holds() -> None:
             chat_on(server).complete(ask(deadline_s=0.6))
         assert time.monotonic() - started < 6.0
     assert caught.value.retryable
+
+
+def test_a_proxys_page_in_place_of_anthropics_answer_is_not_asked_for_again() -> None:
+    asked: list[str] = []
+
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<html>a login page</html>")
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """No log."""
+
+    with HTTPServer(("127.0.0.1", 0), Page) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        address = f"http://127.0.0.1:{proxy.server_address[1]}"
+        chat = LiteLLMChat("anthropic/claude-sonnet-4-5", base_url=address, api_key=KEY, sleep=lambda _: None)
+        try:
+            with pytest.raises(ModelError, match="no chat completion") as caught:
+                chat.complete(ask(seed=None))
+        finally:
+            proxy.shutdown()
+            thread.join()
+    assert "/v1" in caught.value.hint
+    assert asked == ["/v1/messages"]
 
 
 @pytest.mark.parametrize("fault", ["garbage", "truncate"])

@@ -361,6 +361,8 @@ def test_a_prompt_that_is_too_long_is_an_error_not_a_change() -> None:
     words = "This model's maximum context length is 2000 tokens. However, your messages resulted in 3000 tokens."
     error, server = fail([Answer(status=400, error=words)] * 9)
     assert "3000 tokens" in error.message
+    assert "a longer context" in error.hint
+    assert "a longer context" in fail([Answer(status=413, error="Request Entity Too Large")])[0].hint
     assert len(server.chats) == 1
 
 

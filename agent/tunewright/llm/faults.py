@@ -1,12 +1,14 @@
 """What went wrong in a library's words, turned into a `Fault` in ours, without any key in it."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from tunewright.llm.retry import Fault
 from tunewright.redact import Redactor
 
+_TOO_LONG = re.compile(r"context.?(length|window|size)|(prompt|input|request) is too (long|large)|request_too_large")
 _LONGEST = 600  # characters of a server's own words that a person is shown
 _SCOPES = ("missing scopes", "api.model.read")  # a restricted key that may chat but not list models
 
@@ -32,6 +34,8 @@ def to_fault(error: Exception, at: Endpoint) -> Fault | None:
     kinds = {base.__name__ for base in type(error).__mro__}
     if "APIConnectionError" in kinds and "No module named" in words:  # litellm wraps even a failed import so
         return Fault(f"{at.name}: {words}", "pip install 'tunewright[litellm]' brings every part", kind="reply")
+    if "APIConnectionError" in kinds and "Unable to get json response" in words:  # and an answer that is none
+        return no_completion(words, at)
     if kinds & {"APITimeoutError", "TimeoutException", "TimeoutError"}:
         return timeout_fault(at)
     if "APIConnectionError" in kinds or ("APIError" not in kinds and kinds & {"TransportError", "OSError"}):
@@ -60,6 +64,8 @@ def status_fault(status: int, words: str, at: Endpoint, headers: dict[str, str] 
         hint = "the account's rate limit or its credit is used up: wait, or ask fewer questions at once"
     elif status >= 500 or status in (408, 409):
         hint = "the server is at fault or busy: try again later"
+    elif status == 413 or _TOO_LONG.search(words.lower()):
+        hint = "the prompt is too long for this model or server: name a model with a longer context"
     else:
         hint = "the endpoint refuses this request as it stands; its own words say why"
     return Fault(
