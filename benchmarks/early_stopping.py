@@ -242,7 +242,7 @@ def main() -> None:
     curves = read(given.curves, given.metric)
     longest = int(max(c.points[-1].step for c in curves))
     hyperband = {"name": "hyperband", "options": {"min_resource": 1, "max_resource": longest}}
-    bold = [{"name": "curve", "options": {"threshold": threshold}} for threshold in (0.02, 0.1, 0.2)]
+    bold = [{"name": "curve", "options": {"threshold": threshold}} for threshold in (0.02, 0.05, 0.2)]
     pruners = ["curve", *bold, "median", hyperband, "successive_halving"]
     again = read_again(given.again, given.metric) if given.again else None
     lengths = given.runs or [len(curves)]

@@ -2,11 +2,14 @@
 
     python -m benchmarks.record_dev_curves --tasks dev_lm --runs 34
     python -m benchmarks.record_dev_curves --tasks dev_digits dev_friedman dev_boosting --runs 40
+    python -m benchmarks.record_dev_curves --again 4
 
 Other problems than `record_curves.py` records, four CPU minutes in all: the runs are trained in one process, because
 importing torch takes longer than one of them. Configurations are drawn as there, and `data/curves_TASK.csv` has the
 same columns; `seconds` is the process's CPU time since the run began, and a run's configuration stands in its first row
 alone. A file is written anew.
+
+`--again K` trains every run of the files with K seeds more and keeps what they end with in `data/again_TASK.csv`.
 """
 
 import os
@@ -24,7 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record_curves import HERE, SEED, rounded
+from benchmarks.record_curves import HERE, SEED, read, rounded
 
 from tunewright.card import TaskCard
 from tunewright_tools.base import Point
@@ -65,15 +68,15 @@ def data(task: str, folder: Path) -> list[str]:
     return ["--data", str(folder / "table.csv"), "--target", "y"]
 
 
-def boost(config: dict[str, Any]) -> None:
-    """Train gradient boosting; prints the scores of each stage."""
+def boost(config: dict[str, Any], seed: int) -> None:
+    """Train gradient boosting, the data split as ever; prints the scores of each stage."""
     from sklearn.datasets import load_breast_cancer
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.metrics import accuracy_score, log_loss
     from sklearn.model_selection import train_test_split
 
     X, X_held, y, held = train_test_split(*load_breast_cancer(return_X_y=True), test_size=0.4, random_state=SEED)
-    model = GradientBoostingClassifier(n_estimators=1, warm_start=True, random_state=SEED, **config)
+    model = GradientBoostingClassifier(n_estimators=1, warm_start=True, random_state=seed, **config)
     for stage in range(1, 41):
         model.n_estimators = stage
         model.fit(X, y)
@@ -82,20 +85,38 @@ def boost(config: dict[str, Any]) -> None:
         print(f"step={stage} val_loss={log_loss(held, chances):.5f} val_accuracy={right:.5f}")
 
 
-def record(task: str, config: dict[str, Any], card: TaskCard, given: list[str]) -> tuple[str, tuple[Point, ...]]:
+def record(
+    task: str, config: dict[str, Any], card: TaskCard, given: list[str], seed: int = SEED
+) -> tuple[str, tuple[Point, ...]]:
     """(status, curve) of one configuration; the status is done or diverged."""
     reader = Reader({metric.name: metric.direction for metric in card.metrics})
     with contextlib.redirect_stdout(_Printed(reader)):
         if card.tool.trainer is None:
-            boost(config)
+            boost(config, seed)
             code = 0
         else:
-            argv = trainer(card.tool.trainer).argv(config, card.tool.options or {})[3:]
+            argv = trainer(card.tool.trainer).argv(config, {**(card.tool.options or {}), "seed": seed})[3:]
             filled = [word.format(**config) for word in argv]
             code = importlib.import_module(f"tunewright_tools.{card.tool.trainer}").main([*filled, *given])
     if code not in (0, 3):
         raise RuntimeError(f"{task} ended with {code}; its configuration: {config}")
     return ("diverged" if code else "done"), reader.values.curve()
+
+
+def again(task: str, seeds: int, folder: Path) -> None:
+    """Train every run of the file with seeds 1, 2, ... and keep what they end with."""
+    card = TaskCard.load(HERE / "curves" / f"{task}.yaml")
+    names = [metric.name for metric in card.metrics]
+    configs = {row["run"]: json.loads(row["config"]) for row in read(task, folder) if row["config"]}
+    with tempfile.TemporaryDirectory() as made, (folder / f"again_{task}.csv").open("w", newline="") as file:
+        given = [] if card.tool.trainer is None else data(task, Path(made))
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["task", "run", "seed", "status", *names])
+        for run, config in configs.items():
+            for seed in range(1, seeds + 1):
+                status, curve = record(task, config, card, given, seed)
+                ends = [f"{curve[-1].metrics[name]:g}" if status == "done" else "" for name in names]
+                table.writerow([task, run, seed, status, *ends])
 
 
 def main() -> None:
@@ -104,8 +125,12 @@ def main() -> None:
     options.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     options.add_argument("--runs", type=int, default=40)
     options.add_argument("--folder", type=Path, default=HERE / "data", help="where the CSV files go")
+    options.add_argument("--again", type=int, metavar="K", help="train the runs of the files again, with K other seeds")
     chosen = options.parse_args()
     for task in chosen.tasks:
+        if chosen.again:
+            again(task, chosen.again, chosen.folder)
+            continue
         card = TaskCard.load(HERE / "curves" / f"{task}.yaml")
         names = [metric.name for metric in card.metrics]
         began = time.process_time()

@@ -27,7 +27,7 @@ class PrunerCard(Part):
     name: str
     """`curve`, a pruner of Optuna's (`median`, `successive_halving`, `hyperband`, ...) or `none`."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the pruner, such as `{threshold: 0.05}` for `curve`."""
+    """Keyword arguments of the pruner, such as `{threshold: 0.1}` for `curve`."""
 
     def model_post_init(self, context: Any) -> None:
         if self.name not in NAMES:

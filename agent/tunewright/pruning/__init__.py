@@ -26,5 +26,5 @@ def open_pruner(card: TaskCard) -> Pruner | None:
     except (TypeError, ValueError) as e:
         raise CardError(
             f"the pruner curve refuses {named.options!r}: {e}",
-            "its options are threshold, a chance such as 0.05, and fewest, full runs before it judges",
+            "its options are threshold, a chance such as 0.1, and fewest, full runs before it judges",
         ).at("pruner", "options") from e

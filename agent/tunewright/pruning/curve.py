@@ -18,7 +18,7 @@ from tunewright.pruning.base import Run
 from tunewright.pruning.gains import Curve, chance, common_axis
 from tunewright_tools.base import Point
 
-THRESHOLD = 0.05
+THRESHOLD = 0.1
 FEWEST = 1
 """Full runs needed before any is stopped."""
 FEWEST_AT_FIRST = 3
