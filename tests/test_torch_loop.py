@@ -151,6 +151,20 @@ def test_operations_are_the_same_twice_where_they_can_be(capsys: pytest.CaptureF
     numbers_of = [line.split(" seconds=")[0] for line in alone.splitlines() if line.startswith("step=")]
     assert [line.split(" seconds=")[0] for line in said.splitlines() if line.startswith("step=")] == numbers_of
 
+    class Measured(Numbers):
+        """Such an operation in the evaluation, and one that is refused whatever is allowed."""
+
+        def evaluate(self, model: Any) -> dict[str, float]:
+            if torch.is_deterministic_algorithms_warn_only_enabled():
+                raise RuntimeError("no deterministic form, ever")
+            torch.zeros(2).put_(torch.tensor([0]), torch.ones(1))
+            return {}
+
+    given = options("--epochs=2")
+    with pytest.raises(RuntimeError, match="ever"):
+        Run(given, lambda device: Measured(given)).train()
+    assert capsys.readouterr().out.count("not the same twice: put_") == 1
+
 
 def test_clipping_bounds_the_step_and_the_norm_is_said_before_it(capsys: pytest.CaptureFixture[str]) -> None:
     made, _ = run("--epochs=1", "--grad-clip=0.01", "--optimizer=sgd", "--momentum=0", "--learning-rate=1")

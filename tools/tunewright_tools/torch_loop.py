@@ -10,7 +10,7 @@ that finds the file goes on from it. With `--epochs` or `--tokens` it ends at th
 have: what a step trains on follows from the seed and the step's number alone. With `--seconds` the seconds used up to
 the checkpoint count, and the learning rate goes on from their share; how many steps fit into the rest is up to the
 machine, as it is without a break. On a GPU a network that has an operation without a deterministic form ends near those
-numbers alone, and a line says so before the first step. Where a loss is no longer finite it prints `status: diverged`
+numbers alone, and a line says so. Where a loss is no longer finite it prints `status: diverged`
 and ends with 3.
 """
 
@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import torch_checkpoint
 from .torch_device import half_precision, open_device
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 EXIT_DIVERGED = 3
 EXIT_ASKED = 128 + signal.SIGTERM
+
+_T = TypeVar("_T")
 
 
 class Task(Protocol):
@@ -203,14 +205,7 @@ class Run:
         self.model.train()
         while self.share() < 1:
             self.began = time.monotonic()
-            try:
-                finite = self.step()
-            except RuntimeError as e:
-                if self.warm or "deterministic" not in str(e):
-                    raise
-                self._go_on_near(e)
-                continue
-            if not finite:
+            if not self._certain(self.step):
                 return _diverged()
             if on_gpu:
                 torch.cuda.synchronize()
@@ -220,7 +215,7 @@ class Run:
             self.warm = True
             due = math.floor(self.share() * self.given.evaluations + 1e-9)
             if due > progress.evaluated:
-                progress.evaluated, progress.metrics = due, self.evaluate()
+                progress.evaluated, progress.metrics = due, self._certain(self.evaluate)
                 if not all(math.isfinite(value) for value in progress.metrics.values()):
                     return _diverged()
                 self.say_point()
@@ -231,14 +226,20 @@ class Run:
         self.say_end()
         return 0
 
-    def _go_on_near(self, refused: RuntimeError) -> None:
-        """Begin the first step again, with operations that are not the same twice."""
+    def _certain(self, work: Callable[[], _T]) -> _T:
+        """What a step or an evaluation gives; done again, and said, where it cannot be deterministic."""
         import torch
 
-        print(f"not the same twice: {str(refused).splitlines()[0]}", flush=True)
+        try:
+            return work()
+        except RuntimeError as e:
+            if torch.is_deterministic_algorithms_warn_only_enabled() or "deterministic" not in str(e):
+                raise
+            print(f"not the same twice: {str(e).splitlines()[0]}", flush=True)
         torch.use_deterministic_algorithms(True, warn_only=True)
         for optimizer in self.optimizers:
             optimizer.zero_grad()
+        return work()
 
     def say_point(self) -> None:
         """Print one point of the curve, and begin to collect for the next."""
