@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 from tunewright.card import TaskCard
@@ -88,8 +89,8 @@ def _within(lists: Mapping[str, Sequence[Trial]], most_values: int) -> tuple[set
     First the few best, then one of each list in turn, until their configurations hold so many values; the very best
     is always told.
     """
-    longest = max(map(len, lists.values()))
-    turns = [t for i in range(FEW, longest + FEW) for name, chosen in lists.items() for t in _at(name, chosen, i)]
+    rest = {**lists, "best": lists["best"][FEW:]}
+    turns = [t for each in zip_longest(*rest.values()) for t in each if t is not None]
     told: set[int] = set()
     values = 0
     for t in (*lists["best"][:FEW], *turns):
@@ -99,11 +100,6 @@ def _within(lists: Mapping[str, Sequence[Trial]], most_values: int) -> tuple[set
         told.add(t.number)
     left = {name: sum(t.number not in told for t in chosen) for name, chosen in lists.items()}
     return told, {name: count for name, count in left.items() if count}
-
-
-def _at(name: str, chosen: Sequence[Trial], turn: int) -> Sequence[Trial]:
-    place = turn if name == "best" else turn - FEW
-    return chosen[place : place + 1]
 
 
 def _ranked(card: TaskCard, done: Sequence[Trial]) -> list[Trial]:

@@ -10,8 +10,7 @@ that finds the file goes on from it. With `--epochs` or `--tokens` it ends at th
 have: what a step trains on follows from the seed and the step's number alone. With `--seconds` the seconds used up to
 the checkpoint count, and the learning rate goes on from their share; how many steps fit into the rest is up to the
 machine, as it is without a break. On a GPU a network that has an operation without a deterministic form ends near those
-numbers alone, and a line says so. Where a loss is no longer finite it prints `status: diverged`
-and ends with 3.
+numbers alone, and a line says so. Where a loss is no longer finite it prints `status: diverged` and ends with 3.
 """
 
 import contextlib
