@@ -30,11 +30,13 @@ from tunewright.card import TaskCard
 from tunewright.card_parts import Direction
 from tunewright.pruning import open_pruner
 from tunewright.pruning.base import Pruner, Run
-from tunewright.space import Choice, Float, Space
+from tunewright.space import Float, Space
 from tunewright_tools.base import Point
 
 _FIXED = ("run", "step", "seconds")
 _RESAMPLES = 10_000
+_SPACE = Space(Float("any", 0.0, 1.0))
+"""What a card needs and no pruner looks at."""
 Again = dict[str, list[float]]
 """What a run, by its name, ends with on other seeds."""
 
@@ -96,27 +98,6 @@ def _value(text: str) -> float | str:
         return text
 
 
-def space_of(curves: Sequence[Curve]) -> Space:
-    """A space that holds the runs' configurations: a range for numbers, on a log scale where they span decades.
-
-    Parameters that not all runs have (those under a condition) are left aside.
-    """
-    parameters: list[Float | Choice] = []
-    for name in (n for n in curves[0].config if all(n in c.config for c in curves)):
-        values = [c.config[name] for c in curves]
-        distinct = sorted(set(values), key=str)
-        if len(distinct) == 1:
-            continue
-        if all(isinstance(v, float) for v in values):
-            low, high = min(values), max(values)
-            parameters.append(Float(name, low, high, log=low > 0 and high / low >= 100))
-        else:
-            parameters.append(Choice(name, [str(v) for v in distinct]))
-    if not parameters:
-        raise ValueError("all runs have the same configuration; add a column for each parameter that differs")
-    return Space(*parameters)
-
-
 def read_again(path: Path, metric: str) -> Again:
     """The ends on other seeds, by run.
 
@@ -145,7 +126,7 @@ def replay(curves: Sequence[Curve], pruner: Pruner | None, metric: str, directio
         stopped = False
         for point in curve.points:
             seen.append(point)
-            if pruner is not None and number > 0 and pruner.stop(number, curve.config, point):
+            if pruner is not None and number > 0 and pruner.stop(number, point):
                 stopped = True
                 break
         # a stop at the last point saves nothing, and the value was there
@@ -154,7 +135,7 @@ def replay(curves: Sequence[Curve], pruner: Pruner | None, metric: str, directio
         if final is not None:
             ended.append(curve)
         if pruner is not None:
-            pruner.tell(Run(number, curve.config, tuple(seen), final))
+            pruner.tell(Run(number, tuple(seen), final))
     sign = 1 if direction == "minimize" else -1
     return used, min(ended, key=lambda curve: sign * curve.final(metric))
 
@@ -176,15 +157,11 @@ def table(
         runs: how many runs a study has, the first of each order; None for all.
         again: to compare what the runs that were picked end with on other seeds (`lost_again`, see `_lost_again`).
     """
-    space = space_of(curves)
-    kept = [Curve(c.name, {n: _fitting(space, n, c.config[n]) for n in space.names}, c.points) for c in curves]
-    permuted = [[kept[i] for i in np.random.default_rng(seed).permutation(len(kept))[:runs]] for seed in range(orders)]
+    permuted = [[curves[i] for i in np.random.default_rng(s).permutation(len(curves))[:runs]] for s in range(orders)]
     plain = [replay(order, None, metric, direction) for order in permuted]
     rows = []
     for named in pruners:
-        card = TaskCard(
-            goal="replay", name="replay", space=space, metric=metric, direction=direction, pruner=named, start="none"
-        )
+        card = TaskCard(goal="replay", space=_SPACE, metric=metric, direction=direction, pruner=named)
         found = [replay(order, open_pruner(card), metric, direction) for order in permuted]
         saved = [1 - used / full for (used, _), (full, _) in zip(found, plain, strict=True)]
         sign = 1 if direction == "minimize" else -1
@@ -223,10 +200,6 @@ def _lost_again(picked: Sequence[tuple[Curve, Curve]], again: Again, sign: int) 
     true = np.array([statistics.fmean(again[name]) for name in names])
     low, high = np.quantile(resampled, [0.025, 0.975])
     return float(sign * (true[pairs[:, 0]] - true[pairs[:, 1]]).mean()), float(low), float(high)
-
-
-def _fitting(space: Space, name: str, value: Any) -> Any:
-    return str(value) if isinstance(space[name], Choice) else value
 
 
 def main() -> None:

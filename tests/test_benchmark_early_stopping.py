@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks is no installed package
 
-from benchmarks.early_stopping import read, read_again, replay, space_of, table
+from benchmarks.early_stopping import read, read_again, replay, table
 
 from tunewright.pruning.base import Run
 from tunewright_tools.base import Point
@@ -38,7 +38,7 @@ class StopAt:
         self.step, self.numbers = step, numbers
         self.told: list[Run] = []
 
-    def stop(self, number: int, config: dict[str, object], point: Point) -> str | None:
+    def stop(self, number: int, point: Point) -> str | None:
         return "so" if number in self.numbers and point.step == self.step else None
 
     def tell(self, run: Run) -> None:
@@ -50,9 +50,6 @@ def test_curves_are_read_with_their_configurations(file: Path) -> None:
     assert [c.name for c in curves] == [f"r{i}" for i in range(8)]
     assert curves[2].config == {"lr": 1e-3, "optimizer": "adamw", "batch": 64.0}
     assert curves[2].final("val_loss") == pytest.approx(0.3)
-    space = space_of(curves)
-    assert list(space.names) == ["lr", "optimizer"]
-    assert space["lr"].log  # type: ignore[attr-defined]
 
 
 def test_a_replay_counts_seconds_and_loses_what_was_stopped(file: Path) -> None:
@@ -144,4 +141,3 @@ def test_configurations_as_json_and_runs_that_failed(tmp_path: Path) -> None:
     assert [c.name for c in curves] == ["0", "1", "2"]
     assert curves[1].config == {"arch": "vit", "lr": 0.05, "heads": 2.0}
     assert [len(c.points) for c in curves] == [2, 2, 2]
-    assert list(space_of(curves).names) == ["arch", "lr"]

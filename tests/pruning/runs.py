@@ -23,7 +23,7 @@ def curve(config: dict[str, Any], steps: int = STEPS) -> list[Point]:
 
 def run(number: int, lr: float, *, sign: int = 1) -> Run:
     points = [Point(p.step, {"loss": sign * p.metrics["loss"]}, p.seconds) for p in curve({"lr": lr})]
-    return Run(number, {"lr": lr}, points, points[-1].metrics["loss"])
+    return Run(number, points, points[-1].metrics["loss"])
 
 
 RATES = [2e-3, 3e-3, 3e-4, 1e-2, 1e-4, 3e-2, 3e-5, 5e-4]

@@ -26,7 +26,7 @@ def made(name: str, **options: Any) -> OptunaPruner:
 
 
 def stops(pruner: OptunaPruner, number: int, points: list[Point]) -> float | None:
-    return next((p.step for p in points if pruner.stop(number, {}, p)), None)
+    return next((p.step for p in points if pruner.stop(number, p)), None)
 
 
 def test_every_name_is_a_class_of_optunas() -> None:
@@ -49,7 +49,7 @@ def test_a_larger_value_may_be_the_better_one() -> None:
     pruner = OptunaPruner("median", "loss", "maximize", "toy", OPTIONS["median"])
     for i in range(3):
         for p in curve({"lr": 1e-2}):
-            assert pruner.stop(i, {}, p) is None
+            assert pruner.stop(i, p) is None
         pruner.tell(run(i, 1e-2))
     assert stops(pruner, 3, curve({"lr": 8e-2})) is None
     assert stops(pruner, 4, curve({"lr": 1e-3})) == 1.0
@@ -96,7 +96,7 @@ def test_it_judges_as_optuna_does() -> None:
             ends.append(end)
             kept = points if end is None else points[: int(end)]
             value = kept[-1].metrics["loss"] if end is None else None
-            ours.tell(Run(t.number, t.params, kept, value, feasible=end is None))
+            ours.tell(Run(t.number, kept, value, feasible=end is None))
         pruned = [max(t.intermediate_values) if t.state.name == "PRUNED" else None for t in theirs.trials]
         assert ends == pruned
         assert any(end is not None for end in ends)
@@ -109,7 +109,7 @@ def test_a_pruner_made_anew_from_the_record_judges_the_same(name: str) -> None:
     for i, lr in enumerate(rates[:16]):
         points = curve({"lr": lr})
         end = stops(first, i, points) if i else None
-        ended = Run(i, {"lr": lr}, points if end is None else points[: int(end)], None if end else 1.0)
+        ended = Run(i, points if end is None else points[: int(end)], None if end else 1.0)
         first.tell(ended)
         if i != 7 or name == "median":
             kept.append(ended)  # a lost trial leaves a hole in the numbers, and is one less for a median
@@ -127,7 +127,7 @@ def test_a_run_on_record_is_judged_anew_only_for_the_rungs_that_this_writes(
     pruner = made(name)
     seen: list[Any] = []
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: bool(seen.append(trial.number)))
-    pruner.tell(Run(0, {}, curve({"lr": 1e-2}), 1.0))
+    pruner.tell(Run(0, curve({"lr": 1e-2}), 1.0))
     assert seen == [0] * judged
 
 
@@ -139,7 +139,7 @@ def test_a_result_that_breaks_a_constraint_is_no_measure_for_others(name: str, s
         one = run(i, 1e-3)
         if shown:
             stops(pruner, i, list(one.curve))
-        pruner.tell(Run(i, one.config, one.curve, one.final, feasible=False))
+        pruner.tell(Run(i, one.curve, one.final, feasible=False))
     assert stops(pruner, 9, curve({"lr": 8e-2})) is None
 
 
@@ -147,12 +147,12 @@ def test_a_result_that_breaks_a_constraint_is_no_measure_for_others(name: str, s
 def test_points_between_whole_steps_repeated_steps_and_second_tellings_are_passed_over(value: float | None) -> None:
     pruner = made("threshold")
     for point in (Point(0.5, {"loss": 9.0}, 1.0), Point(-1.0, {"loss": 9.0}, 1.0), Point(1.0, {"other": 9.0}, 1.0)):
-        assert pruner.stop(0, {}, point) is None
-    assert pruner.stop(0, {}, Point(1.0, {"loss": 9.0}, 1.0)) is not None
-    assert pruner.stop(0, {}, Point(1.0, {"loss": 9.0}, 1.0)) is None
-    pruner.tell(Run(0, {}, curve({"lr": 1e-3}), value))
-    pruner.tell(Run(0, {}, curve({"lr": 1e-3}), value))
-    assert pruner.stop(0, {}, Point(99.0, {"loss": 9.0}, 1.0)) is None
+        assert pruner.stop(0, point) is None
+    assert pruner.stop(0, Point(1.0, {"loss": 9.0}, 1.0)) is not None
+    assert pruner.stop(0, Point(1.0, {"loss": 9.0}, 1.0)) is None
+    pruner.tell(Run(0, curve({"lr": 1e-3}), value))
+    pruner.tell(Run(0, curve({"lr": 1e-3}), value))
+    assert pruner.stop(0, Point(99.0, {"loss": 9.0}, 1.0)) is None
 
 
 def test_options_that_optuna_refuses_are_the_persons_to_mend() -> None:

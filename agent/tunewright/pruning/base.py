@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from tunewright_tools.base import Point
 
@@ -12,7 +12,6 @@ class Run:
     """One run as a pruner sees it."""
 
     number: int
-    config: dict[str, Any]
     curve: Sequence[Point]
     final: float | None
     """The metric at the end, in its own unit; None where the run was stopped or failed."""
@@ -23,7 +22,7 @@ class Run:
 class Pruner(Protocol):
     """Decides which runs to stop early. Points and ends may come from several threads at once."""
 
-    def stop(self, number: int, config: dict[str, Any], point: Point) -> str | None:
+    def stop(self, number: int, point: Point) -> str | None:
         """Why the run should stop now, for people; None to let it go on."""
 
     def tell(self, run: Run) -> None:

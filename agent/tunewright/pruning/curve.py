@@ -10,7 +10,6 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -89,7 +88,7 @@ class CurvePruner:
             elif len(points) >= 2:
                 self._full.append(_Full(self._curve(points), self._sign * run.final, run.feasible))
 
-    def stop(self, number: int, config: dict[str, Any], point: Point) -> str | None:
+    def stop(self, number: int, point: Point) -> str | None:
         """Why the run should stop now; None to let it go on."""
         with self._lock:
             if not self._finite([point]):

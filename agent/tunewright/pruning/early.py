@@ -48,7 +48,7 @@ class EarlyStop:
             self._learned.add(t.record_id)
             final = t.outcome.metrics.get(self.card.primary.name) if t.done else None
             feasible = t.done and self.card.feasible(t.outcome.metrics)
-            self._pruner.tell(Run(t.number, t.config, t.outcome.curve, final, feasible))
+            self._pruner.tell(Run(t.number, t.outcome.curve, final, feasible))
 
     def stop(self, number: int, config: dict[str, Any], point: Point) -> bool:
         """Whether the run should stop at this point of its curve."""
@@ -59,7 +59,7 @@ class EarlyStop:
         if not math.isfinite(value):
             reason = _Reason(f"{metric} is {value} at step {point.step:g}", diverged=True)
         else:
-            why = self._pruner.stop(number, config, point) if self._pruner is not None else None
+            why = self._pruner.stop(number, point) if self._pruner is not None else None
             if why is None:
                 return False
             reason = _Reason(f"stopped early, {why}", diverged=False)

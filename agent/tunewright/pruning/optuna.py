@@ -56,7 +56,7 @@ class OptunaPruner:
         self._mirrored: list[Trial] = []
         self._study = _study(pruner, study_name, direction)
 
-    def stop(self, number: int, config: dict[str, Any], point: Point) -> str | None:
+    def stop(self, number: int, point: Point) -> str | None:
         """Why the run should stop now; None to let it go on, and at points between whole steps."""
         with self._lock:
             if not self._report(number, point) or not self._mirror(number).should_prune():
