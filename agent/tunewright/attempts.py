@@ -109,6 +109,11 @@ def best(card: TaskCard, trials: Sequence[Trial]) -> Trial | None:
     return min(_feasible(card, trials), key=lambda t: primary.loss(_metrics(t)[primary.name]), default=None)
 
 
+def default_of(trials: Sequence[Trial]) -> Trial | None:
+    """Trial 0, where it ran the default configuration."""
+    return next((t for t in trials if t.number == 0 and t.source == "default"), None)
+
+
 def no_best(card: TaskCard) -> str:
     """What no trial has while there is no best one, in words."""
     return "a value that keeps all constraints" if card.constraints else "a value"

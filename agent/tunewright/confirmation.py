@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tunewright.attempts import default_of
 from tunewright.card import Metric
 from tunewright.trial import Trial
 from tunewright.trial_json import outcome_from_json
@@ -100,11 +101,6 @@ def on_record(study: "Study") -> dict[str, dict[int, tuple[int, Outcome]]]:
     return found
 
 
-def default_trial(study: "Study") -> Trial | None:
-    """Trial 0, where it ran the default configuration."""
-    return next((t for t in study.trials() if t.number == 0 and t.source == "default"), None)
-
-
 def confirmation(study: "Study") -> Confirmation | None:
     """The final evaluation as it stands, or None before any of it has run."""
     runs, best = on_record(study), study.best()
@@ -112,7 +108,7 @@ def confirmation(study: "Study") -> Confirmation | None:
         return None
     metric, trials = study.card.primary, {str(t.number): t for t in study.trials()}
     arms = {label: _arm(study, label, trials.get(label), by_index) for label, by_index in runs.items()}
-    default = "0" if default_trial(study) is not None else DEFAULT
+    default = "0" if default_of(study.trials()) is not None else DEFAULT
     # the default once more, where that is the best, is the default
     same = study.card.space.key(best.config) == _default_key(study)
     winner = default if same else str(best.number)
@@ -243,7 +239,7 @@ def arms_of(study: "Study", top: int) -> Sequence[tuple[str, Trial | None]]:
         assert t.outcome is not None
         return metric.loss(t.outcome.metrics[metric.name])
 
-    space, default = study.card.space, default_trial(study)
+    space, default = study.card.space, default_of(study.trials())
     of_default, label = _default_key(study), DEFAULT if default is None else "0"
     chosen: dict[str, tuple[str, Trial | None]] = {}
     done = [t for t in study.trials() if t.done and t.outcome and study.card.feasible(t.outcome.metrics)]
@@ -257,5 +253,5 @@ def arms_of(study: "Study", top: int) -> Sequence[tuple[str, Trial | None]]:
 
 
 def _default_key(study: "Study") -> str:
-    trial, space = default_trial(study), study.card.space
+    trial, space = default_of(study.trials()), study.card.space
     return space.key(space.default() if trial is None else trial.config)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from tunewright.attempts import default_of
 from tunewright.card import TaskCard
 from tunewright.clean import clean
 from tunewright.confirmation import Confirmation, confirmation
@@ -72,7 +73,7 @@ class Report:
 def report(study: "Study") -> Report:
     """The report of a study as it stands."""
     trials = study.trials()
-    default = next((t for t in trials if t.number == 0 and t.source == "default"), None)
+    default = default_of(trials)
     totals = study.ledger.totals()
     return Report(
         name=study.name,

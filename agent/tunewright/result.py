@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from tunewright.attempts import default_of
 from tunewright.card import TaskCard
 from tunewright.errors import StudyError
 from tunewright.ledger import Ledger
@@ -84,7 +85,7 @@ def result_of(study: Study, stopped: StopReason | None) -> Result:
     kept = _Kept(study.card, study.attributes("call/"), tuple(trials), tuple(study.attempts()))
     return Result(
         best=study.best(),
-        default=next((t for t in trials if t.number == 0 and t.source == "default"), None),
+        default=default_of(trials),
         front=tuple(study.front()),
         trials=tuple(trials),
         ledger=Ledger(kept),

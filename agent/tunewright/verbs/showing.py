@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from tunewright.attempts import default_of
 from tunewright.render import quoted
 from tunewright.report import number, spent
 from tunewright.study import Study
@@ -65,7 +66,7 @@ def show_best(session: Session, arguments: OfStudy) -> Answer:
     """Show the best trial that keeps all constraints, beside the default; of several metrics, the Pareto front too."""
     study = study_of(session, "show_best", arguments)
     best = study.best()
-    default = next((t for t in study.trials() if t.number == 0 and t.source == "default"), None)
+    default = default_of(study.trials())
     data: dict[str, Any] = {
         "study": study.name,
         "best": None if best is None else trial_data(best),
