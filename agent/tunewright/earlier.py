@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from tunewright.card import TaskCard
 from tunewright.errors import CardError, StudyError, did_you_mean
+from tunewright.numeric import logit
 from tunewright.parameters import Choice, Float, Int, Parameter
 from tunewright_tools.base import Config
 
@@ -233,7 +234,7 @@ def _on_scale(p: Float | Int, value: float) -> float:
     if p.log or getattr(p, "rounding", None):
         return math.log(value)
     if getattr(p, "logit", False):
-        return math.log(value) - math.log1p(-value)
+        return logit(value)
     return float(value)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import StudyError
+from tunewright.numeric import logit
 from tunewright.parameters import Float, Int, Parameter
 from tunewright.storage import quiet
 
@@ -88,13 +89,9 @@ def _scale(p: Parameter, widest: Any) -> tuple[Callable[[float], float], tuple[f
         case Float(log=True):
             return math.log, (math.log(widest.low), math.log(widest.high))
         case Float(logit=True):
-            return _logit, (_logit(widest.low), _logit(widest.high))
+            return logit, (logit(widest.low), logit(widest.high))
         case Int(rounding="power_of_two"):  # each value has as much of the scale as any other
             return math.log2, (math.ceil(math.log2(max(widest.low, 1))) - 0.5, math.floor(math.log2(widest.high)) + 0.5)
         case Int(log=True):
             return math.log, (math.log(widest.low - 0.5), math.log(widest.high + 0.5))
     return None
-
-
-def _logit(value: float) -> float:
-    return math.log(value) - math.log1p(-value)

@@ -185,8 +185,13 @@ def _scale(parameter: Float, value: float) -> float:
     if parameter.log:
         return math.log(value)
     if parameter.logit:
-        return math.log(value) - math.log1p(-value)
+        return logit(value)
     return value
+
+
+def logit(value: float) -> float:
+    """The log-odds of a value strictly inside 0 and 1."""
+    return math.log(value) - math.log1p(-value)
 
 
 def _shortest(value: float, resolution: float) -> float:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tunewright.errors import TunerError
+from tunewright.numeric import logit
 from tunewright.parameters import Scalar
 
 
@@ -67,7 +68,7 @@ class Number(Entry):
             case "log":
                 return math.log(value)
             case "logit":
-                return math.log(value) - math.log1p(-value)
+                return logit(value)
             case _:
                 return value
 
