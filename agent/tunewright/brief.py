@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.brief_history import BEST, HistoryBrief, history, short
 from tunewright.card import TaskCard
+from tunewright.card_parts import GIB
 from tunewright.dataset import Dataset
 from tunewright.derived import formula
 from tunewright.parameters import Choice, Parameter, Scalar
@@ -17,7 +18,6 @@ from tunewright.trial import Trial
 if TYPE_CHECKING:
     from tunewright.surrogate import Surrogate
 
-_GIB = 2**30
 _MOST_FATE_VALUES = 300
 """Values of parameters that the fates of one prompt may hold together."""
 
@@ -180,8 +180,8 @@ def brief(
 
 def _task(card: TaskCard) -> TaskBrief:
     hardware = card.hardware
-    parts = [f"{hardware.cpus} CPU cores", f"{hardware.memory_bytes / _GIB:.0f} GiB of memory"]
-    parts += [f"{gpu.name} with {gpu.memory_bytes / _GIB:.0f} GiB" for gpu in hardware.gpus]
+    parts = [f"{hardware.cpus} CPU cores", f"{hardware.memory_bytes / GIB:.0f} GiB of memory"]
+    parts += [f"{gpu.name} with {gpu.memory_bytes / GIB:.0f} GiB" for gpu in hardware.gpus]
     return TaskBrief(
         goal=card.goal,
         metrics=card.metrics,

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from typing import Any
 
 from tunewright.card import TaskCard
+from tunewright.card_parts import GIB
 from tunewright.signs import Signs, signs
 from tunewright.trial import Trial
 
@@ -19,7 +20,6 @@ left out, and the prompt says so."""
 MOST_VALUES_FEW = 400
 """The same for a small model, whose context holds less."""
 _MOST_DIGITS = 12
-_GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _trial(t: Trial, said: Sequence[Mapping[str, float]] = ()) -> TrialBrief:
     if outcome and outcome.telemetry and outcome.telemetry.limit_bytes:
         peak = outcome.telemetry.peak_gpu_bytes or outcome.telemetry.peak_bytes
         if peak:
-            margin = f"peak {peak / _GIB:.1f} of {outcome.telemetry.limit_bytes / _GIB:.1f} GiB"
+            margin = f"peak {peak / GIB:.1f} of {outcome.telemetry.limit_bytes / GIB:.1f} GiB"
     return TrialBrief(
         number=t.number,
         source=t.source,

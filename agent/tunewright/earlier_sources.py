@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from tunewright.attempts import latest
 from tunewright.card import TaskCard
 from tunewright.card_earlier import EarlierCard
 from tunewright.card_parts import build
@@ -142,13 +143,9 @@ def _from_optuna(
     assume: Mapping[str, Any] | None = None,
 ) -> Earlier:
     if "card" in study.user_attrs and "tunewright" in study.user_attrs:
-        latest: dict[int, Trial] = {}
-        for row in study.get_trials(deepcopy=False):
-            t = to_trial(row)
-            if t is not None and (t.number not in latest or t.attempt > latest[t.number].attempt):
-                latest[t.number] = t
+        attempts = [t for row in study.get_trials(deepcopy=False) if (t := to_trial(row)) is not None]
         past = TaskCard.from_json(study.user_attrs["card"])
-        return of_trials(name, past, latest.values(), card, metric=metric, assume=assume)
+        return of_trials(name, past, latest(attempts), card, metric=metric, assume=assume)
     objective = _objectives(study, card, metric)
     extra = [c.metric for c in card.constraints]
     unknown = {p for t in study.get_trials(deepcopy=False) for p in t.params} - set(card.space.names)

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tunewright.card import TaskCard
+from tunewright.card_parts import GIB
 from tunewright.errors import ToolError
 from tunewright.signs import companions
 from tunewright_tools.base import Limits, Tool, ToolSetupError
-
-_GIB = 2**30
 
 
 def open_tool(card: TaskCard, tool: "Tool | Callable[..., Any] | None" = None) -> Tool:
@@ -72,6 +71,6 @@ def limits(card: TaskCard) -> Limits:
     memory, gpu = card.budget.memory_gb_per_trial, card.budget.gpu_memory_gb_per_trial
     return Limits(
         seconds=card.budget.seconds_per_trial,
-        memory_bytes=int(memory * _GIB) if memory is not None else None,
-        gpu_memory_bytes=int(gpu * _GIB) if gpu is not None else None,
+        memory_bytes=int(memory * GIB) if memory is not None else None,
+        gpu_memory_bytes=int(gpu * GIB) if gpu is not None else None,
     )

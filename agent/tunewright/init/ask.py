@@ -8,7 +8,7 @@ from typing import Any
 
 from tunewright.errors import ModelError
 from tunewright.init.ranges import Scale, Suggestion
-from tunewright.init.reading import Option, ScriptReading, one_line
+from tunewright.init.reading import LARGEST, Option, ScriptReading, one_line
 from tunewright.llm.base import Chat, Message, Reply, Request
 from tunewright.parameters import Scalar
 from tunewright.render import render
@@ -18,7 +18,6 @@ _SCALES: tuple[Scale, ...] = ("linear", "log", "logit")
 _DEADLINE_S = 120.0
 _FAR = 1e4  # how many times the default a bound may be
 _LONGEST_ABOUT = 160
-_LARGEST = 1e12
 _MOST_CHOICES = 30
 
 
@@ -155,7 +154,7 @@ def fault_of(option: Option, item: dict[str, Any]) -> str:
     """Why a proposed range cannot be used; empty where it can. Nothing of it is moved to make it fit."""
     low, high, scale, default = item.get("low"), item.get("high"), item.get("scale"), option.default
     for key, value in (("low", low), ("high", high)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST <= value <= _LARGEST:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST <= value <= LARGEST:
             return f"{key} is {one_line(str(value), 40)!r}, not a number that can be searched"
         if option.kind == "int" and int(value) != value:
             return f"{key} {value!r} is not a whole number"

@@ -14,7 +14,8 @@ Source = Literal["argparse", "click", "typer", "dataclass", "function", "hydra",
 TAKEN = ("config", "trial_dir", "seed", "fidelity", "checkpoint", "python")
 """Placeholders that mean something else in a command: no parameter can be passed under such a name."""
 _LONGEST = 300
-_LARGEST = 1e12
+LARGEST = 1e12
+"""Size of a number beyond which nothing is searched."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,6 @@ def as_default(value: object, kind: Kind) -> Scalar | None:
         value = float(value)
     if not isinstance(value, bool | int | float | str) or kind_of(value) != kind:
         return None
-    if isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:  # also NaN and infinity
+    if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:  # also NaN and infinity
         return None
     return value

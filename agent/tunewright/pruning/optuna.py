@@ -9,6 +9,7 @@ from tunewright.card_parts import Direction
 from tunewright.card_pruner import OPTUNA
 from tunewright.errors import CardError
 from tunewright.pruning.base import Run
+from tunewright.storage import quiet
 from tunewright_tools.base import Point
 
 if TYPE_CHECKING:
@@ -113,14 +114,10 @@ def _study(pruner: "BasePruner", name: str, direction: Direction) -> "Study":
     """A study in memory; its values come from us, its sampler is never asked."""
     import optuna
 
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
+    with quiet():
         return optuna.create_study(
             study_name=name, direction=direction, pruner=pruner, sampler=optuna.samplers.RandomSampler(seed=0)
         )
-    finally:
-        optuna.logging.set_verbosity(level)
 
 
 def _rehearse(pruner: "BasePruner") -> None:

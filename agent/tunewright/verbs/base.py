@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tunewright.card_parts import key_path
 from tunewright.errors import did_you_mean
 from tunewright.llm.base import ToolSpec
 from tunewright.redact import redact
@@ -248,11 +249,11 @@ def _faults(found: Verb, e: ValidationError) -> list[ArgumentFault]:
     faults: dict[str, ArgumentFault] = {}
     for error in e.errors():
         path, field = _located(error["loc"], root)
-        place = _written(path) or "arguments"
+        place = key_path(path) or "arguments"
         if error["type"] == "extra_forbidden":
             name, known = str(error["loc"][-1]), list(field.get("properties", {}))
             accepted = f"{did_you_mean(name, known)}the arguments are {', '.join(known) or 'none'}"
-            place = _written((*path, name))
+            place = key_path((*path, name))
             faults[place] = ArgumentFault(place, "not an argument", accepted)
             continue
         about = field.get("description", "")
@@ -285,10 +286,6 @@ def _members(field: Mapping[str, Any], root: Mapping[str, Any]) -> list[Mapping[
     """What a field may be: the members of a union, references followed."""
     members = field.get("anyOf", [field])
     return [root["$defs"][m["$ref"].rpartition("/")[2]] if "$ref" in m else m for m in members]
-
-
-def _written(path: tuple[str | int, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
 def accepts(schema: Mapping[str, Any], root: Mapping[str, Any]) -> str:
