@@ -16,6 +16,7 @@ from tunewright.lease import Lease
 from tunewright.llm.scripted import Scripted
 from tunewright.rows import LEASE
 from tunewright.space import Choice, Space
+from tunewright.trial import Trial
 from tunewright_tools.base import Outcome, Point
 
 
@@ -51,6 +52,16 @@ def test_asking_for_the_last_trial_asks_no_model_for_another(tmp_path: Path, lim
         t.planner.limit = 2
     assert [x.source for x in t.ask(2)] == ["default", "textbook"]
     assert asked.wait(0.5 if limited_by else 30) is (limited_by is None)
+
+
+def test_a_trial_of_another_study_is_told_to_none(tmp_path: Path) -> None:
+    mine, other = tuner(tmp_path), tuner(tmp_path, name="other")
+    first, _, third = mine.ask(3)
+    running = other.ask()
+    for foreign in (first, third, Trial(0, config(), "user")):  # a row of this number, a row that is not there, no row
+        with pytest.raises(StudyError, match=r"is not in the study 'other' .*\n.*to the study that started it"):
+            other.tell(foreign, 0.5)
+    assert other.study.trials() == [running]
 
 
 def test_what_is_left_is_given_where_the_study_ends_before_as_many_as_were_asked_for(tmp_path: Path) -> None:

@@ -315,15 +315,20 @@ class Study:
 
         Raises:
             AlreadyFinishedError: it was told before, or closed as lost after its lease ran out.
-            StudyError: a `done` outcome without a finite value for each of the card's metrics.
+            StudyError: a `done` outcome without a finite value for each of the card's metrics; a trial of another
+                study.
         """
         check_done(self.card, trial, outcome)
         outcome = clean_outcome(outcome)
         record: dict[str, Any] = {"finished": self._clock(), "outcome": outcome_to_json(outcome)}
         row = self._table.row(trial)
-        before = to_trial(row)
-        if before is None or before.record_id != trial.record_id or before.number != trial.number:
-            raise StudyError(f"trial {trial.number} is not in {self.storage}", "finish what `start` returned")
+        before = None if row is None else to_trial(row)
+        # another study has a row of this number too; no two trials started at the same moment
+        if row is None or before is None or (before.number, before.started) != (trial.number, trial.started):
+            raise StudyError(
+                f"trial {trial.number} is not in the study {self.name!r} in {self.storage}",
+                "tell a trial to the study that started it",
+            )
         if before.outcome is not None:
             if row.state.is_finished() or outcome_to_json(before.outcome) != record["outcome"]:
                 raise AlreadyFinishedError.of(before)

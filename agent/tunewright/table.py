@@ -120,10 +120,14 @@ class Table:
         with self.speaking("be read"):
             return self.storage.get_all_trials(self._id, deepcopy=False)
 
-    def row(self, trial: Trial) -> Row:
-        """The row of a trial, read anew."""
+    def row(self, trial: Trial) -> "Row | None":
+        """The row of a trial, read anew; None where this study has none of its record id."""
         with self.speaking(f"be read for trial {trial.number}"):
-            return self.storage.get_trial(self.row_id(trial.record_id))
+            try:
+                return self.storage.get_trial(self.row_id(trial.record_id))
+            except KeyError:
+                self.attributes(FOUNDED)  # raises where the study is gone
+                return None
 
     def row_id(self, record_id: int) -> int:
         """Optuna's own id of a row."""
