@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +22,8 @@ print(sorted(heavy & set(sys.modules)))
 """
 
 
-def said(script: str) -> list[str]:
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+def said(script: str, folder: Path | None = None) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=folder)
     return done.stdout.splitlines()
 
 
@@ -36,6 +37,19 @@ def test_they_are_loaded_beside_programs_whose_study_goes_on_long_enough() -> No
 def test_they_are_loaded_beside_an_objective_that_has_run() -> None:
     loaded = "preload(function, 6, ended=True)\nprint(sorted(heavy & set(sys.modules)))"
     assert said(SCRIPT + loaded) == ["[]", "['scipy', 'torch', 'tunewright.surrogate']"]
+
+
+def test_they_are_not_loaded_for_a_study_that_a_stop_rule_ends_before_their_turn(tmp_path: Path) -> None:
+    script = """
+import sys
+from tunewright import Float, Space, TaskCard, Tuner
+
+tool = {"command": [sys.executable, "-c", "print('loss: {lr}')"]}
+space = Space(Float("lr", 1e-4, 1e-1, log=True))
+card = TaskCard(goal="two runs", metric="loss", direction="minimize", space=space, tool=tool, stop={"trials": 2})
+print(len(Tuner(card, None).run().trials), "torch" in sys.modules)
+"""
+    assert said(script, tmp_path) == ["2 False"]
 
 
 def test_an_import_that_fails_fails_where_it_is_needed() -> None:

@@ -22,7 +22,7 @@ from tunewright.preload import preload
 from tunewright.pruning.early import EarlyStop
 from tunewright.result import Result
 from tunewright.rivals import AlreadyFinishedError, Withdrawn
-from tunewright.stopping import StopReason
+from tunewright.stopping import StopReason, most_trials
 from tunewright.toolbox import open_tool
 from tunewright.trial import Trial
 from tunewright_tools.base import Job, Outcome, Tool
@@ -135,7 +135,7 @@ class Tuner(AskTell):
                     yield from self._silence()
                 if not running and self.stopped is not None and not self.study.sweep():
                     break  # else leases of another machine, or of a container that was restarted, ran out meanwhile
-                preload(executor, trials if trials is not None else self.card.budget.trials, ended=ended)
+                preload(executor, most_trials(self.card, trials), ended=ended)
                 for trial, report in running.news(REPLY_TICK_S if self._reply_pending else TICK_S):
                     if report.point is not None:
                         yield Progress(trial.number, report.point)
