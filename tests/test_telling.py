@@ -1,10 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 from toy import card, config
 
 from tunewright.errors import TunerError
-from tunewright.telling import outcome_of
+from tunewright.telling import outcome_of, point_of
 from tunewright.trial import Trial
 
 TRIAL = Trial(4, config(), "llm", started=0.0)
@@ -28,10 +30,13 @@ def test_numbers_of_numpy_and_torch_are_numbers(value: object) -> None:
 def test_what_is_no_number_is_named(value: object) -> None:
     with pytest.raises(TunerError, match="trial 4 is told acc = "):
         told({"loss": 0.5, "acc": value})
+    with pytest.raises(TunerError, match="trial 4 is told acc = "):
+        point_of(TRIAL, 3, {"loss": 0.5, "acc": value})
 
 
 def test_a_number_beyond_all_floats_is_infinite() -> None:
     assert told(10**400).status == told({"loss": -(10**400)}).status == "diverged"
+    assert point_of(TRIAL, 3, {"loss": -(10**400)}).metrics == {"loss": -math.inf}
 
 
 def test_more_metrics_than_the_card_names_are_kept() -> None:

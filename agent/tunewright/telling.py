@@ -86,12 +86,8 @@ def point_of(trial: Trial, step: float, metrics: Mapping[str, float]) -> Point:
     Raises:
         TunerError: the step is not a finite number of at least 0, or a value is no number.
     """
-    try:
-        at, values = float(step), {str(name): float(value) for name, value in metrics.items()}
-    except (TypeError, ValueError, OverflowError) as e:
-        raise TunerError(
-            f"the report of trial {trial.number} cannot be read: {e}", 'give numbers: report(trial, 3, {"loss": 0.5})'
-        ) from None
+    at = _number(trial, "step", step)
+    values = {str(name): _number(trial, name, value) for name, value in metrics.items()}
     if not math.isfinite(at) or at < 0:
         raise TunerError(f"the step of trial {trial.number}'s report is {step!r}", "give a finite number from 0 on")
     return Point(at, values, max(time.time() - trial.started, 0.0))
