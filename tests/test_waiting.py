@@ -39,8 +39,8 @@ def test_a_failed_trial_can_be_queued_again_by_hand(study):
     trial = study.finish(start(study, config(0), 0), Outcome("crashed", detail="no module", fault="config"))
     assert study.requeue(trial) == study.requeue(trial)
     (entry,) = study.queue()
-    assert (entry.number, entry.attempt, entry.seed, entry.config) == (0, 2, trial.seed, trial.config)
-    second = start(study, entry.config, 0, attempt=2, seed=entry.seed, queue_id=entry.id)
+    assert (entry.number, entry.attempt, entry.config) == (0, 2, trial.config)
+    second = start(study, entry.config, 0, attempt=2, queue_id=entry.id)
     assert study.queue() == []
     study.finish(second, DONE)
     with pytest.raises(StudyError, match="trial 0 is done"):

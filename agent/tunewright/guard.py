@@ -33,9 +33,6 @@ PSI = 3.0
 FEWEST = 4
 """Values needed before rule 4 speaks."""
 
-Kind = str
-"""First words of a reason: "invalid", "repeat", "likely to fail", "not promising"."""
-
 
 @dataclass(frozen=True)
 class Guard:

@@ -82,11 +82,11 @@ class Surrogate:
         feasible: NDArray[np.bool_],
         incumbent: Trial,
         n_done: int,
-        fit_note: str = "",
-        agreement: Mapping[str, float] | None = None,
-        unaware: int = 0,
-        exploit: bool = False,
-        boldness: float = 0.0,
+        fit_note: str,
+        agreement: Mapping[str, float],
+        unaware: int,
+        exploit: bool,
+        boldness: float,
     ) -> None:
         self.card = card
         self.encoding = encoding
@@ -97,7 +97,7 @@ class Surrogate:
         """The best feasible trial or, where none is feasible, the one that misses the constraints by least."""
         self.fit_note = fit_note
         """What went otherwise than planned in the fit, for a person; empty when nothing did."""
-        self.agreement = dict(agreement or {})
+        self.agreement = dict(agreement)
         """Of each earlier study its weight in the value, 0 to 1, as far as it orders this study's trials rightly."""
         self._value = value
         self._primary = primary

@@ -27,8 +27,6 @@ class QueueEntry:
     number: int | None = None
     """The trial that it is a re-run of; None for a new one."""
     attempt: int = 1
-    seed: int | None = None
-    """The seed of the trial that it is a re-run of."""
     predicted: Interval | None = None
     call_id: str | None = None
     call_index: int | None = None
@@ -94,7 +92,6 @@ class Queue:
                 rationale=t.rationale,
                 number=t.number,
                 attempt=t.attempt + 1,
-                seed=t.seed,
                 predicted=t.predicted,
                 call_id=t.call_id,
                 call_index=t.call_index,

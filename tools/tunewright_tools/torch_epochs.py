@@ -35,7 +35,7 @@ class Epochs(Task):
         self.steps = None
         if given.epochs is not None:  # 1.1 epochs of 10 steps are 11.000000000000002
             self.steps = math.ceil(given.epochs * self.epoch_steps * (1 - 1e-12))
-        self._order: tuple[int, Any] = (-1, None)
+        self._order: tuple[int | None, Any] = (None, None)
 
     def check_norm(self) -> None:
         """For a network whose batch normalization has no deviation to divide by where it sees one example alone.

@@ -28,9 +28,9 @@ def listed(name: str, lines: Iterable[Any]) -> str:
     return "\n".join([f"{name} = [", *(f"    {line}," for line in lines), "]"])
 
 
-def mapped(name: str, items: Mapping[str, Any]) -> str:
-    """`name = {...}`, one line an item."""
-    return "\n".join([f"{name} = {{", *(f"    {key!r}: {value!r}," for key, value in items.items()), "}"])
+def space_text(items: Mapping[str, Any]) -> str:
+    """`space = {...}`, one line an item."""
+    return "\n".join(["space = {", *(f"    {key!r}: {value!r}," for key, value in items.items()), "}"])
 
 
 def configs(points: Iterable[Point]) -> list[Config]:
@@ -64,12 +64,12 @@ def no_relations(target: str, space: Space, nearest: str) -> None:
         raise no_form(target, " and ".join(relation.names), relation.text, nearest)
 
 
-def no_conditions(target: str, space: Space, nearest: str | None = None) -> None:
+def no_conditions(target: str, space: Space) -> None:
     """Raise `SpaceError` for the first parameter of the space that is not always there."""
     for p in space:
         if p.when:
             without = f"{p.name} without `when`, which the objective ignores where it does not apply"
-            raise no_form(target, p.name, "its condition", nearest or without)
+            raise no_form(target, p.name, "its condition", without)
 
 
 def steps(target: str, p: Parameter) -> list[Any] | None:

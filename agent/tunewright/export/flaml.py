@@ -10,11 +10,11 @@ from tunewright.export.common import (
     configs,
     left_out,
     listed,
-    mapped,
     no_conditions,
     only_metric,
     page,
     settled,
+    space_text,
     valued,
 )
 from tunewright.export.flat import Words
@@ -68,7 +68,7 @@ def text(points: Sequence[Point], card: TaskCard) -> str:
         listed("points", configs(points)),
     ]
     try:
-        laws = mapped("space", _WORDS.laws(card))
+        laws = space_text(_WORDS.laws(card))
     except SpaceError as e:
         return page(*start, left_out(e))
     return page(

@@ -15,12 +15,12 @@ from tunewright.export.common import (
     flat,
     left_out,
     listed,
-    mapped,
     no_logit,
     no_relations,
     only_metric,
     page,
     parents_first,
+    space_text,
     steps,
     valued,
 )
@@ -158,7 +158,7 @@ def text(points: Sequence[Point], card: TaskCard) -> str:
         "from hyperopt import Trials, hp\nfrom hyperopt.pyll import scope",
         listed("points", [labels(values, card) for values in configs(points)]),
         "nodes = {}\n" + "\n".join(f"nodes[{name!r}] = {call!r}" for name, call in nodes.items()),
-        mapped("space", {p.name: Item("nodes", p.name) for p in card.space if not p.when}),
+        space_text({p.name: Item("nodes", p.name) for p in card.space if not p.when}),
         inspect.getsource(flat).rstrip(),
         "trials = Trials()\n"
         "for point in points:\n"

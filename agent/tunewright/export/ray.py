@@ -6,7 +6,7 @@ from typing import Any
 from tunewright.card import TaskCard
 from tunewright.errors import SpaceError, StudyError
 from tunewright.export.calls import made
-from tunewright.export.common import at_fault, configs, left_out, listed, mapped, only_metric, page, valued
+from tunewright.export.common import at_fault, configs, left_out, listed, only_metric, page, space_text, valued
 from tunewright.export.flat import Words
 from tunewright.points import Point
 from tunewright.trial import Trial
@@ -70,6 +70,6 @@ def text(points: Sequence[Point], card: TaskCard) -> str:
     ]
     end = "search = BasicVariantGenerator(points_to_evaluate=points)"
     try:
-        return page(*start, mapped("space", _WORDS.laws(card)), end)
+        return page(*start, space_text(_WORDS.laws(card)), end)
     except SpaceError as e:
         return page(*start, left_out(e), end)

@@ -6,7 +6,7 @@ from typing import Any
 from tunewright.card import TaskCard
 from tunewright.errors import SpaceError
 from tunewright.export.calls import made
-from tunewright.export.common import configs, left_out, listed, mapped, no_conditions, only_metric, page, valued
+from tunewright.export.common import configs, left_out, listed, no_conditions, only_metric, page, space_text, valued
 from tunewright.export.flat import Words
 from tunewright.points import Point
 from tunewright.trial import Trial
@@ -69,7 +69,7 @@ def text(points: Sequence[Point], card: TaskCard) -> str:
         start,
         f"from syne_tune.config_space import {names}\nfrom syne_tune.optimizer.baselines import RandomSearch",
         listed("points", configs(points)),
-        mapped("space", laws),
+        space_text(laws),
         "# any other scheduler takes the same arguments\n"
         f"scheduler = RandomSearch(space, metrics=[{metric.name!r}], do_minimize={metric.direction == 'minimize'}, "
         "points_to_evaluate=points)",
