@@ -429,7 +429,7 @@ def test_people_see_each_run_the_table_and_the_verdict(tmp_path: Path, capsys: p
     from tunewright.live import PlainLines
 
     t = studied(tmp_path)
-    PlainLines(t.card, None).show(t.confirming(2, top=1, objective=noisy))
+    PlainLines().show(t.confirming(2, top=1, objective=noisy))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         f"trial {n} again, seed {2**30 + i}" for i in range(2) for n in (1, 0)

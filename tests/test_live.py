@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import toy
 from quick import card_file
 
 from tunewright.events import Finished, Progress, Silenced, Started, Stopped, Unanswered
@@ -70,9 +71,7 @@ def test_points_of_a_curve_wait_for_the_next_redraw(monkeypatch: pytest.MonkeyPa
 
 
 def test_plain_lines_say_when_the_model_is_no_longer_asked(capsys) -> None:
-    from toy import card
-
-    PlainLines(card(), 3).show([Unanswered("HTTP 404"), Silenced("the budget is spent"), Stopped("all done", "trials")])
+    PlainLines().show([Unanswered("HTTP 404"), Silenced("the budget is spent"), Stopped("all done", "trials")])
     assert capsys.readouterr().out.splitlines() == [
         "the model gave nothing to run: HTTP 404",
         "the surrogate goes on alone: the budget is spent",
@@ -87,15 +86,15 @@ def test_a_live_table_shows_values_as_they_are(capsys) -> None:
     assert "act=[relu] b=:key: c=[/]" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", [PlainLines, LiveTable])
+@pytest.mark.parametrize("shower", [PlainLines(), LiveTable(toy.card(), 2, [], lambda: "")], ids=["lines", "table"])
 def test_what_turns_the_writing_or_moves_the_cursor_is_shown_and_not_obeyed(
-    kind: Any, capsys: pytest.CaptureFixture[str]
+    shower: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from toy import card, done, failed
+    from toy import done, failed
 
     broken = failed(1, {"act": "x"}, status="crashed", detail="the run said \u202edone\u202c")
     events = [Started(done(0, {"act": "a\u202eb\x1b[2J"}, 1.0)), Finished(broken, False), Stopped("n\u2066o", "trials")]
-    (kind(card(), 2, [], lambda: "") if kind is LiveTable else kind(card(), 2)).show(events)
+    shower.show(events)
     shown = capsys.readouterr().out
     assert "act=a<U+202E>b^[[2J" in shown
     assert "stopped: n<U+2066>o" in shown

@@ -9,7 +9,7 @@ from tunewright.attempts import best as best_of
 from tunewright.card import TaskCard
 from tunewright.clean import clean
 from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped, Unanswered
-from tunewright.report import json_text, number
+from tunewright.report import json_text, named, number
 from tunewright.trial import Trial
 
 ROWS = 12
@@ -35,10 +35,6 @@ class JsonLines:
 class PlainLines:
     """A line for each thing that matters, for logs and pipes."""
 
-    def __init__(self, card: TaskCard, total: int | None) -> None:
-        self.card = card
-        self.total = total
-
     def show(self, events: Iterable[Event]) -> None:
         """Print a line for each event but curve points."""
         for event in events:
@@ -53,16 +49,14 @@ class PlainLines:
                 text = f"resumed: {finished} trials on record"
                 return text + (f", running again after a lost worker: {', '.join(map(str, lost))}" if lost else "")
             case Started(trial=t):
-                return f"trial {t.number} started ({who(t)}) {config(t)}"
+                return f"trial {t.number} started ({who(t)}) {named(t.config)}"
             case Finished(trial=t, best=best):
-                return f"trial {t.number} {outcome(self.card, t)}{'  <- best so far' if best else ''}"
+                return f"trial {t.number} {outcome(t)}{'  <- best so far' if best else ''}"
             case Reran(label=label, seed=seed, status=status, metrics=metrics):
-                values = " ".join(f"{k}={number(v)}" for k, v in metrics.items())
-                return f"{'default' if label == 'default' else f'trial {label}'} again, seed {seed}: {values or status}"
-            case Unanswered(reason=reason):
-                return f"the model gave nothing to run: {reason}"
-            case Silenced(reason=reason):
-                return f"the surrogate goes on alone: {reason}"
+                run = "default" if label == "default" else f"trial {label}"
+                return f"{run} again, seed {seed}: {named(metrics) or status}"
+            case Unanswered() | Silenced():
+                return of_the_model(event)
             case Stopped(reason=reason):
                 return f"stopped: {reason}"
         return None
@@ -73,16 +67,17 @@ def who(t: Trial) -> str:
     return t.source if t.turn in ("", t.source) else f"{t.source}, in place of {t.turn}"
 
 
-def config(t: Trial) -> str:
-    """The configuration on one line."""
-    return " ".join(f"{k}={number(v)}" for k, v in t.config.items())
+def of_the_model(event: Unanswered | Silenced) -> str:
+    """What a person should know of the model, on one line."""
+    what = "the model gave nothing to run" if isinstance(event, Unanswered) else "the surrogate goes on alone"
+    return f"{what}: {event.reason}"
 
 
-def outcome(card: TaskCard, t: Trial) -> str:
+def outcome(t: Trial) -> str:
     """How a trial ended, on one line."""
     seconds = f" in {t.outcome.telemetry.seconds:.1f} s" if t.outcome and t.outcome.telemetry else ""
     if t.done and t.outcome:
-        return " ".join(f"{k}={number(v)}" for k, v in t.outcome.metrics.items()) + seconds
+        return named(t.outcome.metrics) + seconds
     reason = t.outcome.detail.split("\n", 1)[0] if t.outcome and t.outcome.detail else ""
     return f"{t.status}{seconds}" + (f": {reason}" if reason else "")
 
@@ -118,15 +113,12 @@ class LiveTable:
             case Started(trial=t):
                 self.trials[t.number] = t
             case Progress(number=n, point=point):
-                values = " ".join(f"{k}={number(v)}" for k, v in point.metrics.items())
-                self.steps[n] = f"step {point.step:g} {values}"
+                self.steps[n] = f"step {point.step:g} {named(point.metrics)}"
             case Finished(trial=t, best=best):
                 self.trials[t.number] = t
                 self.best = t if best else self.best
-            case Unanswered(reason=reason):
-                self.notes.append(f"the model gave nothing to run: {reason}")
-            case Silenced(reason=reason):
-                self.notes.append(f"the surrogate goes on alone: {reason}")
+            case Unanswered() | Silenced():
+                self.notes.append(of_the_model(event))
             case Resumed(finished=finished, lost=lost):
                 self.notes.append(f"resumed with {finished} trials" + (f", {len(lost)} to run again" if lost else ""))
             case Stopped(reason=reason):
@@ -152,7 +144,7 @@ class LiveTable:
         yield from (str(t.number), who(t), str(t.status))
         yield number(value) if value is not None else self.steps.get(t.number, "") if t.running else "-"
         yield f"{seconds:.0f}"
-        yield config(t)
+        yield named(t.config)
 
     def _bar(self) -> Iterator[Any]:
         from rich.progress_bar import ProgressBar

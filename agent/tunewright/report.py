@@ -248,6 +248,11 @@ def number(value: object) -> str:
     return "" if value is None else clean(str(value))
 
 
+def named(values: Mapping[str, Any]) -> str:
+    """Values by their names on one line: `lr=0.01 width=64`."""
+    return " ".join(f"{name}={number(value)}" for name, value in values.items())
+
+
 def front_json(found: Front) -> dict[str, Any]:
     """The front as plain data, as in `best --json`."""
     trials = [

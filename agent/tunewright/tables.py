@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.card import TaskCard
 from tunewright.confirmation import Confirmation
-from tunewright.report import Front, Report, number
+from tunewright.report import Front, Report, named, number
 from tunewright.trial import Trial
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def front_table(found: Front) -> "RenderableType":
         table.add_column(column, justify="left" if column in ("source", "configuration") else "right")
     for t in sorted(found.trials, key=below):
         values = [number(t.outcome.metrics[name]) for name in found.metrics] if t.outcome else []
-        table.add_row(str(t.number), t.source, *values, " ".join(f"{k}={number(v)}" for k, v in t.config.items()))
+        table.add_row(str(t.number), t.source, *values, named(t.config))
     return table
 
 
@@ -110,7 +110,7 @@ def trials_table(card: TaskCard, trials: Sequence[Trial]) -> "RenderableType":
     for t in trials:
         value = t.outcome.metrics.get(card.primary.name) if t.outcome else None
         seconds = t.outcome.telemetry.seconds if t.outcome and t.outcome.telemetry else None
-        config = " ".join(f"{k}={number(v)}" for k, v in t.config.items())
+        config = named(t.config)
         table.add_row(
             str(t.number), t.source, str(t.status), number(value), f"{seconds:.1f}" if seconds else "", config
         )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from tunewright.card import TaskCard
 from tunewright.clean import clean
 from tunewright.events import Finished, Progress, Silenced, Started, Stopped, Unanswered
-from tunewright.live import outcome
-from tunewright.report import number
+from tunewright.live import of_the_model, outcome
+from tunewright.report import named, number
 from tunewright.verbs.approval import duration
 from tunewright.verbs.listening import Heard
 from tunewright.verbs.running import CardTaken, RunFailed
@@ -47,20 +47,16 @@ class Board:
             case Started(trial=t):
                 lane.running[t.number] = ""
             case Progress(number=n, point=point):
-                values = " ".join(f"{k}={number(v)}" for k, v in point.metrics.items())
-                lane.running[n] = clean(f"step {point.step:g} {values}")
+                lane.running[n] = clean(f"step {point.step:g} {named(point.metrics)}")
             case Finished(trial=t, best=best):
                 lane.running.pop(t.number, None)
                 lane.ended += 1
-                card = self._card(name)
                 if best and t.outcome is not None:
-                    metric = card.primary.name
+                    metric = self._card(name).primary.name
                     lane.best = clean(f"best {metric}={number(t.outcome.metrics[metric])} (trial {t.number})")
-                return clean(f"{name}: trial {t.number} {outcome(card, t)}{', best so far' if best else ''}")
-            case Unanswered(reason=reason):
-                return clean(f"{name}: the model gave nothing to run: {reason}")
-            case Silenced(reason=reason):
-                return clean(f"{name}: the surrogate goes on alone: {reason}")
+                return clean(f"{name}: trial {t.number} {outcome(t)}{', best so far' if best else ''}")
+            case Unanswered() | Silenced():
+                return clean(f"{name}: {of_the_model(event)}")
             case CardTaken():
                 return f"{name}: the change is taken up"
             case Stopped(reason=reason):

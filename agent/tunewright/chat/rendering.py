@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunewright.clean import clean
-from tunewright.report import number
+from tunewright.report import named, number
 from tunewright.verbs.base import Answer
 
 STYLES = {"dim": "dim", "call": "bold cyan", "error": "bold red", "news": "green", "ask": "bold yellow", "": ""}
@@ -92,7 +92,7 @@ def _table(verb: str, data: dict[str, Any]) -> Drawn | None:
                     t["status"],
                     *(t["metrics"].get(n) for n in names),
                     t["seconds"],
-                    _settings(t),
+                    named(t["config"]),
                 ]
                 for t in data["trials"]
             ]
@@ -119,7 +119,3 @@ def _table(verb: str, data: dict[str, Any]) -> Drawn | None:
 
 def _state(study: dict[str, Any]) -> str:
     return "running" if study["running"] else "current" if study["current"] else ""
-
-
-def _settings(trial: dict[str, Any]) -> str:
-    return " ".join(f"{k}={number(v)}" for k, v in trial["config"].items())

@@ -127,23 +127,23 @@ def run(
 
 def _listener(tuner: "Tuner", trials: int | None, as_json: bool) -> Any:
     from tunewright.live import JsonLines, LiveTable, PlainLines
-    from tunewright.stopping import most_trials
 
-    total = most_trials(tuner.card, trials)
     if as_json:
         return JsonLines()
     if sys.stdout.isatty():
         from tunewright.report import spent
+        from tunewright.stopping import most_trials
 
+        total = most_trials(tuner.card, trials)
         return LiveTable(tuner.card, total, tuner.study.trials(), lambda: spent(tuner.study))
-    return PlainLines(tuner.card, total)
+    return PlainLines()
 
 
 def _confirm(tuner: "Tuner", seeds: int, as_json: bool) -> None:
     from tunewright.live import JsonLines, PlainLines
     from tunewright.report import confirmation_json, json_text
 
-    listener = JsonLines() if as_json else PlainLines(tuner.card, None)
+    listener = JsonLines() if as_json else PlainLines()
     listener.show(tuner.confirming(seeds))
     if as_json:
         typer.echo(json_text(confirmation_json(tuner.study)))
