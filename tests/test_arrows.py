@@ -1,6 +1,8 @@
 """Imports run one way: the level table of the design against the real imports."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 import tunewright
 import tunewright_prompts
 import tunewright_tools
+from tunewright_tools.catalog import TRAINERS
 
 LEVELS: dict[str, int] = {}
 for level, names in enumerate(
@@ -59,6 +62,7 @@ for level, names in enumerate(
     LEVELS |= dict.fromkeys(names.split(), level)
 
 ROOT = Path(tunewright.__file__).parent
+PARTS = [f"tunewright_tools.{name}" for name in ("catalog", "command", "function")]
 
 
 def imports(path: Path) -> set[str]:
@@ -101,26 +105,16 @@ def test_type_checkers_see_the_packages_own_names_alone() -> None:
         _ = tunewright.Tunerr  # type: ignore[attr-defined]
 
 
-def test_the_command_line_starts_without_anything_heavy() -> None:
-    import subprocess
-    import sys
-
-    script = "import sys, tunewright.cli, tunewright; print(*sys.modules)"
-    loaded = set(
-        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
-    )
-    heavy = {
-        "torch",
-        "scipy",
-        "sklearn",
-        "optuna",
-        "sqlalchemy",
-        "openai",
-        "litellm",
-        "mcp",
-        "ray",
-        "pandas",
-        "numpy",
-        "botorch",
-    }
-    assert not heavy & loaded
+@pytest.mark.parametrize(
+    ("names", "heavy"),
+    [
+        ("tunewright.cli, tunewright", "optuna sqlalchemy openai litellm mcp ray pandas botorch"),
+        (", ".join([*PARTS, *(trainer.module for trainer in TRAINERS.values())]), "tunewright pynvml PIL yaml peft"),
+    ],
+    ids=["command line", "tools and trainers"],
+)
+def test_what_starts_in_every_process_imports_nothing_heavy(names: str, heavy: str) -> None:
+    script = f"import sys, {names}; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    always = {"torch", "numpy", "scipy", "sklearn", "transformers", "tokenizers"}
+    assert not (always | set(heavy.split())) & set(ran.stdout.split())

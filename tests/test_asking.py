@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import card, config, objective
+from toy import answers, card, config, objective
 
 from tunewright import Tuner
 from tunewright.events import Finished, Silenced, Started
@@ -21,12 +21,6 @@ from tunewright.turns import WARM
 
 def run(folder: Path, model: Any, trials: int) -> None:
     Tuner(card(), model, storage=f"sqlite:///{folder}/study.db", folder=folder / "runs").run(objective, trials=trials)
-
-
-def answers(request: Any) -> Any:
-    """As many good points as were asked for, different at each call."""
-    rates = [0.002 + 0.001 * ((request.seed or 0) % 97) + 0.0003 * i for i in range(request.n_expected)]
-    return {"proposals": [{"config": {**config(lr, 128), "momentum": None}} for lr in rates]}
 
 
 def test_a_trusted_model_is_asked_once_for_all_its_zero_shot_points(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_points_are_those_of_the_product(tmp_path):
     assert random.configs == data.design(TREE, 101)
     path = tmp_path / "points.jsonl"
     for made in (textbook, recorded, random):
-        sources.append(path, made)
+        runs.append(path, made)
     assert sources.read(path) == {r.key: r for r in (textbook, recorded, random)}
 
 

@@ -10,13 +10,6 @@ from tunewright.trial import Interval, Proposal, Refusal, Trial, Verdict
 from tunewright_tools.base import Outcome
 
 
-@pytest.fixture
-def study(tmp_path):
-    made = Study.open(card(), f"sqlite:///{tmp_path / 'tune.db'}")
-    yield made
-    made.close()
-
-
 def call(id_="0001-propose-0", **changes):
     number = int(id_[:4])
     proposals = tuple(Proposal(config(10 * number + i), "llm", f"idea {i}", None, id_, i) for i in range(3))

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import card, config, objective
+from toy import answers, card, config, objective
 
 from tunewright import Tuner
 from tunewright.earlier import Earlier, Row, fitting, recorded
@@ -22,12 +22,6 @@ from tunewright_tools.base import Outcome
 def sources(folder: Path, model: Any, trials: int, **changes: Any) -> list[tuple[str, str]]:
     tuner = Tuner(card(**changes), model, storage=f"sqlite:///{folder}/study.db", folder=folder / "runs")
     return [(t.turn, t.source) for t in tuner.run(objective, trials=trials).trials]
-
-
-def answers(request: Any) -> Any:
-    """As many good points as were asked for, different at each call."""
-    rates = [0.002 + 0.001 * ((request.seed or 0) % 97) + 0.0003 * i for i in range(request.n_expected)]
-    return {"proposals": [{"config": {**config(lr, 128), "momentum": None}} for lr in rates]}
 
 
 def test_a_model_has_its_zero_shot_turns_after_the_default_and_the_textbooks_guess(tmp_path: Path) -> None:

@@ -21,13 +21,6 @@ from tunewright_tools.base import Outcome, Point
 DONE = Outcome("done", {"loss": 0.5})
 
 
-@pytest.fixture
-def study(tmp_path):
-    made = Study.open(card(), f"sqlite:///{tmp_path / 'tune.db'}")
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize(
     ("storage", "said", "hint"),
     [

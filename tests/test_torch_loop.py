@@ -4,8 +4,6 @@ import argparse
 import math
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -290,12 +288,3 @@ def test_wrong_options_end_it_with_a_message(argv: list[str], said: str, capsys:
     with pytest.raises(SystemExit, match="1" if "is above" in said else "2"):
         options(*argv)
     assert said in capsys.readouterr().err
-
-
-def test_importing_a_trainer_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, tunewright_tools.torch_vision, tunewright_tools.torch_tabular, tunewright_tools.finetune\n"
-        "print([name for name in ('torch', 'numpy', 'sklearn', 'PIL', 'transformers', 'peft') if name in sys.modules])"
-    )
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    assert subprocess.check_output([sys.executable, "-c", code], env=environ, text=True) == "[]\n"

@@ -105,3 +105,9 @@ class AtOnce:
 
     def close(self) -> None:
         pass
+
+
+def answers(request: Any) -> Any:
+    """As many good points as were asked for, different at each call."""
+    rates = [0.002 + 0.001 * ((request.seed or 0) % 97) + 0.0003 * i for i in range(request.n_expected)]
+    return {"proposals": [{"config": {**config(lr, 128), "momentum": None}} for lr in rates]}

@@ -64,8 +64,8 @@ def run(key: Key, evaluations: Evaluations, said: Callable[[str], None]) -> Run:
     return found
 
 
-def append(path: Path, made: Run) -> None:
-    """Add a run to the file; safe while another process does the same."""
+def append(path: Path, made: Any) -> None:
+    """Add a record, such as a run, to the file; safe while another process does the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

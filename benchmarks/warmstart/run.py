@@ -89,7 +89,7 @@ def _get_points(args: argparse.Namespace, tasks: list[Task], evaluations: Evalua
         made = sources.make(key)
         for config in made.configs:
             evaluations.score(TASKS[key.task], config)
-        sources.append(file, made)
+        runs.append(file, made)
         say(f"[{i}/{len(left)}] {key.source} {key.task} seed {key.seed}: from {', '.join(made.filled_by)}")
 
 

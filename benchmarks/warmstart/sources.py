@@ -10,10 +10,9 @@
 """
 
 import dataclasses
-import fcntl
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -148,14 +147,6 @@ def cost(task: Task, model: Chat) -> tuple[int, int]:
 
     found = warmstart(task.card(data.TRIALS), data.INITIAL, model=model)
     return found.calls, sum(len(c.prompt) for c in found.requests)
-
-
-def append(path: Path, made: Record) -> None:
-    """Add a record to the file; safe while another process does the same."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(json.dumps(asdict(made)) + "\n")
 
 
 def read(path: Path) -> dict[Key, Record]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tunewright.card import TaskCard
-from tunewright.verbs import Always, Session, call
+from tunewright.verbs import Always, Session, WrongCall, call
 
 SCRIPT = '''\
 """Train a toy."""
@@ -60,6 +60,15 @@ def best(session: Session) -> int:
     """The number of the trial with the least loss."""
     found = losses(session)
     return min(found, key=found.__getitem__)
+
+
+def faults(session: Session, verb: str, **arguments: Any) -> dict[str, str]:
+    """What a model is told of its call's arguments, which changes nothing."""
+    before = session.study().attributes("")
+    with pytest.raises(WrongCall) as e:
+        call(session, verb, arguments, by="model")
+    assert session.study().attributes("") == before
+    return {f.argument: f.accepted for f in e.value.faults}
 
 
 @pytest.fixture(scope="session")

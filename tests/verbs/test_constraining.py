@@ -1,18 +1,6 @@
-from typing import Any
+from tunewright.verbs import Session, call
 
-import pytest
-
-from tunewright.verbs import Session, WrongCall, call
-
-from .conftest import best, losses
-
-
-def faults(session: Session, verb: str, **arguments: Any) -> dict[str, str]:
-    before = session.study().attributes("")
-    with pytest.raises(WrongCall) as e:
-        call(session, verb, arguments, by="model")
-    assert session.study().attributes("") == before
-    return {f.argument: f.accepted for f in e.value.faults}
+from .conftest import best, faults, losses
 
 
 def test_a_relation_over_parameters_holds_for_new_configurations(toy: Session) -> None:

@@ -1,16 +1,6 @@
-from typing import Any
+from tunewright.verbs import Session, call
 
-import pytest
-
-from tunewright.verbs import Session, WrongCall, call
-
-
-def faults(session: Session, verb: str, **arguments: Any) -> dict[str, str]:
-    before = session.study().attributes("")
-    with pytest.raises(WrongCall) as e:
-        call(session, verb, arguments, by="model")
-    assert session.study().attributes("") == before
-    return {f.argument: f.accepted for f in e.value.faults}
+from .conftest import faults
 
 
 def test_a_pinned_parameter_takes_one_value_until_it_is_let_go(toy: Session) -> None:
