@@ -203,7 +203,7 @@ def test_unit_to_value_to_unit_stays_in_its_cell(p: Parameter, u: np.ndarray) ->
         case Float():
             assert gap <= 0.5 / p._grid() + 1e-9
         case Int(rounding="power_of_two"):
-            assert gap <= 0.5 / len(p._powers) + 1e-9
+            assert gap <= 0.5 / len(p.powers) + 1e-9
         case Int(log=True):
             widest = math.log((p.low + 0.5) / (p.low - 0.5)) / math.log((p.high + 0.5) / (p.low - 0.5))
             assert gap <= widest

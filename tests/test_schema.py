@@ -18,6 +18,8 @@ def test_a_parameter_with_a_condition_may_be_null() -> None:
 def test_every_value_of_an_odd_power_of_two_grid_can_run() -> None:
     s = Space(Int("batch", 3, 100, rounding="power_of_two"))
     assert config_schema(s)["properties"]["batch"]["enum"] == [4, 8, 16, 32, 64]
+    s = Space(Int("batch", -5, 9, rounding="power_of_two"))
+    assert config_schema(s)["properties"]["batch"]["enum"] == [1, 2, 4, 8]
 
 
 def test_a_lean_reply_has_neither_reasons_nor_a_prior() -> None:

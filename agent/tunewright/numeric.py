@@ -263,17 +263,13 @@ class Int(_Numeric):
             )
         if self.rounding and self.step is not None:
             raise SpaceError(f"{self.name!r} has both rounding and step", "choose one of them")
-        if self.rounding and not self._powers:
+        if self.rounding and not self.powers:
             raise SpaceError(f"no power of two lies from {self.low} to {self.high} ({self.name!r})", "widen the bounds")
 
     @cached_property
-    def _powers(self) -> list[int]:
-        first = max(0, math.ceil(math.log2(max(self.low, 1))) - 1)
-        return (
-            [2**k for k in range(first, self.high.bit_length() + 1) if self.low <= 2**k <= self.high]
-            if self.high > 0
-            else []
-        )
+    def powers(self) -> list[int]:
+        """Those of two inside the bounds, all that `rounding` leaves."""
+        return [2**k for k in range(self.high.bit_length()) if self.low <= 2**k <= self.high]
 
     def accepts(self) -> str:
         kind = "a power of two" if self.rounding else "a whole number"
@@ -287,9 +283,9 @@ class Int(_Numeric):
 
     def round(self, value: Any) -> int:
         if self.rounding:
-            if value in self._powers:
+            if value in self.powers:
                 return int(value)
-            return min(self._powers, key=lambda p: abs(math.log2(p) - math.log2(max(value, 0.5))))
+            return min(self.powers, key=lambda p: abs(math.log2(p) - math.log2(max(value, 0.5))))
         if self.step is not None:
             last = (self.high - self.low) // self.step
             return int(self.low + min(round((value - self.low) / self.step), last) * self.step)
@@ -300,7 +296,7 @@ class Int(_Numeric):
 
         x = np.asarray(values, dtype=float)
         if self.rounding:
-            powers = self._powers
+            powers = self.powers
             index = np.rint(np.log2(np.maximum(x, 0.5))) - math.log2(powers[0])
             return np.asarray((np.clip(index, 0, len(powers) - 1) + 0.5) / len(powers))
         if self.step is not None:
@@ -316,7 +312,7 @@ class Int(_Numeric):
 
         u = np.clip(np.asarray(units, dtype=float), 0.0, 1.0)
         if self.rounding:
-            powers = self._powers
+            powers = self.powers
             return [powers[i] for i in np.minimum((u * len(powers)).astype(int), len(powers) - 1).tolist()]
         if self.step is not None:
             count = (self.high - self.low) // self.step + 1

@@ -13,7 +13,7 @@ def _value(p: Parameter) -> dict[str, Any]:
         case Choice():
             return {"enum": list(p.choices)}
         case Int(rounding="power_of_two"):
-            return {"enum": sorted({p.round(2**k) for k in range(p.low.bit_length() - 1, p.high.bit_length() + 1)})}
+            return {"enum": list(p.powers)}
         case Int():
             return {"type": "integer", "minimum": p.low, "maximum": p.high}
         case Float():

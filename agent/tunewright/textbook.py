@@ -205,7 +205,7 @@ def _whole_values(parameter: Int, low: float, high: float) -> tuple[int, int] | 
     """First and last value of the parameter's grid from low to high."""
     first, last = math.ceil(low), math.floor(high)
     if parameter.rounding:
-        powers = [2**k for k in range(last.bit_length()) if first <= 2**k <= last]
+        powers = [p for p in parameter.powers if first <= p <= last]
         return (powers[0], powers[-1]) if powers else None
     if parameter.step is not None:
         first = parameter.low + -(-(first - parameter.low) // parameter.step) * parameter.step

@@ -79,7 +79,7 @@ def steps(target: str, p: Parameter) -> list[Any] | None:
         SpaceError: there are more of them than can be listed.
     """
     if isinstance(p, Int) and p.rounding:
-        return [2**k for k in range(p.high.bit_length()) if p.low <= 2**k]
+        return list(p.powers)
     if isinstance(p, Int | Float) and p.step is not None:
         count = int((p.high - p.low) / p.step + 1e-9) + 1
         if count > _MOST_STEPS:
