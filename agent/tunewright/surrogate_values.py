@@ -76,4 +76,5 @@ def _scalarised(z: Array, rng: np.random.Generator) -> Array:
     weights = rng.dirichlet(np.ones(z.shape[1]))
     low = z.min(0)
     weighted = weights * (z - low)
-    return scale(weighted.max(1) + _RHO * weighted.sum(1)).forward(weighted.max(1) + _RHO * weighted.sum(1))
+    total = weighted.max(1) + _RHO * weighted.sum(1)
+    return scale(total).forward(total)

@@ -135,7 +135,7 @@ class Turns:
     @cached_property
     def textbook(self) -> list[Proposal]:
         """The textbook's starting points, its guess first; none where it is left out or knows too few parameters."""
-        wanted = self._study.get("textbook", None)
+        wanted = self._study.get("textbook")
         if wanted is None:
             wanted = self._proposer is not None
         return of_textbook(self._card, self._seed) if wanted else []

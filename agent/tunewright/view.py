@@ -136,7 +136,7 @@ class Views:
         """Do now what the decision on trial `number` will need and the results to come change little."""
         self._ahead(number, trials)
 
-    def _ahead(self, number: int, trials: Sequence[Trial]) -> "_Ahead | None":
+    def _ahead(self, number: int, trials: Sequence[Trial]) -> _Ahead | None:
         """What was known when the trial before started tells of this one; None where all results should count."""
         trials = [t for t in trials if t.number < number]
         before = next((t for t in trials if t.number == number - 1), None)

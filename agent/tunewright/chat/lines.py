@@ -77,7 +77,7 @@ class Lines:
         self.say(request.text())
         self._write("Do it? [y/N] ")
         line = self._source.readline()
-        self._write("\n" if not line else f"{self._render.line(line.strip())}")
+        self._write(self._render.line(line.strip()) if line else "\n")
         return line.strip().lower() in YES
 
     def say(self, text: str, style: str = "") -> None:

@@ -198,17 +198,14 @@ def _option(
     if style == "none":
         described["held"] = NO_WAY_IN
     elif style == "tyro" and told.kind == "bool":
-        dashed = label[2:].rpartition(".")
-        start, on = default, f"{dashed[0]}{dashed[1]}{dashed[2]}"
-        off = f"{dashed[0]}{dashed[1]}no-{dashed[2]}"
-        described["choices"], described["default"] = two_forms(on, off, start)
+        outer, dot, last = label[2:].rpartition(".")
+        described["choices"], described["default"] = two_forms(label[2:], f"{outer}{dot}no-{last}", default)
         described |= {"kind": "text", "argument": "--{}"}
         if not isinstance(default, bool):
             described["held"] = SWITCH
     source: Source = "hydra" if style == "hydra" else "dataclass"
     return option(
         label=label,
-        name="",
         source=source,
         line=statement.lineno,
         help=help or _comment(module, statement, after),

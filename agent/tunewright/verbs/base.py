@@ -269,7 +269,7 @@ def _located(loc: tuple[str | int, ...], root: Mapping[str, Any]) -> tuple[tuple
     field: Mapping[str, Any] = root
     path: list[str | int] = []
     for part in loc:
-        for inner in (member for member in _members(field, root)):
+        for inner in _members(field, root):
             if isinstance(part, int) and "items" in inner:
                 field = inner["items"]
             elif isinstance(part, str) and part in inner.get("properties", {}):
