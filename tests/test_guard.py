@@ -27,7 +27,7 @@ def guard(taken: Sequence[dict[str, Any]] = (), judge: Judge | None = None, own:
 
 
 def judged(g: Guard, **values: Any):
-    return g.judge(Proposal(config(**values), "llm"))
+    return g.judge([Proposal(config(**values), "llm")])[0]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,6 @@ def test_many_are_judged_as_one_by_one() -> None:
     own = config(lr=0.01)
     g = guard([config(lr=0.02)], Judge(9, {0.03: 0.1}, {0.04: -2.0, 0.01: 1.0, 0.05: 1.0}), own)
     proposals = [Proposal(config(lr=lr), "llm") for lr in (0.02, 0.03, 5.0, 0.04, 0.05)]
-    assert g.judge_all(proposals) == [g.judge(p) for p in proposals]
-    assert [v.accepted for _, v in g.judge_all(proposals)] == [False, False, False, False, True]
-    assert g.judge_all([]) == []
+    assert g.judge(proposals) == [g.judge([p])[0] for p in proposals]
+    assert [v.accepted for _, v in g.judge(proposals)] == [False, False, False, False, True]
+    assert g.judge([]) == []

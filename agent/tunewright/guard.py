@@ -50,12 +50,8 @@ class Guard:
     surrogate: "Surrogate | None" = None
     own: Mapping[str, Any] | None = None
 
-    def judge(self, proposal: Proposal) -> tuple[Proposal, Verdict]:
-        """The proposal as it would run (on the grids, unknown names dropped) and the verdict on it."""
-        return self.judge_all([proposal])[0]
-
-    def judge_all(self, proposals: Sequence[Proposal]) -> list[tuple[Proposal, Verdict]]:
-        """`judge` of each, in far less time than one by one: the surrogate is asked once."""
+    def judge(self, proposals: Sequence[Proposal]) -> list[tuple[Proposal, Verdict]]:
+        """Each proposal as it would run (on the grids, unknown names dropped) and the verdict on it."""
         judged = [self._can_run(p) for p in proposals]
         if self.surrogate is None or self.own is None:
             return judged

@@ -160,7 +160,7 @@ class Planner:
         # a zero-shot point is not judged by the few values that the others gave: the model goes first
         first = turn == "llm" and not ranked
         guard = Guard(self.card.space, view.taken, None if first else view.surrogate, None if first else view.own)
-        judged = [(p, *said) for p, said in zip(proposals, guard.judge_all(proposals), strict=True)]
+        judged = [(p, *said) for p, said in zip(proposals, guard.judge(proposals), strict=True)]
         refused = tuple(Refusal(asked, verdict) for asked, _, verdict in judged if not verdict.accepted)
         accepted = [(asked, runnable, verdict) for asked, runnable, verdict in judged if verdict.accepted]
         if turn != "llm":
