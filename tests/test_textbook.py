@@ -14,8 +14,6 @@ from tunewright.space import Choice, Float, Int, Parameter, Space
 from tunewright.textbook import entry_for, points, prior, view
 from tunewright.textbook_entries import Number, OneOf, book, read
 
-LOG = {"log": True}
-
 
 def card(*parameters: Parameter, goal: str = "a study", **keys: Any) -> TaskCard:
     return TaskCard(goal=goal, metric="loss", direction="minimize", space=Space(*parameters), start="none", **keys)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from scripts_here import SCRIPTS
+from scripts_here import SCRIPTS, tunable
 
 from tunewright.card import TaskCard
 from tunewright.errors import CardError, ModelError
@@ -50,7 +50,7 @@ def test_what_the_model_reads_is_quoted_and_holds_no_credential_and_no_path() ->
         assert private not in text
     schema = chat.requests[0].schema
     assert schema is not None
-    assert [*schema["properties"]["parameters"]["properties"]] == [o.name for o in read_script(ARGPARSE).tunable]
+    assert [*schema["properties"]["parameters"]["properties"]] == [o.name for o in tunable(read_script(ARGPARSE))]
 
 
 @pytest.mark.parametrize("reply", ["no JSON at all", {"parameters": 3}, {"lr": {}}, [], {"parameters": {"lr": 7}}])

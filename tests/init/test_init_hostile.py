@@ -5,20 +5,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripts_here import SCRIPTS
+from scripts_here import SCRIPTS, tunable
 
 from tunewright.card import TaskCard
 from tunewright.errors import CardError
 from tunewright.init import propose, read_script, to_yaml
 
 ARGPARSE = "import argparse\np = argparse.ArgumentParser()\n"
-OTHERS = ["", "None", "*", "**{}", "lambda: 0", "f'{x}'", "1j", "...", "b''", "print(*x)", "0", "1e3", "[1, 'a']"]
 
 
 def outcome(file: Path) -> tuple[str, int]:
     """The error's message, if there is one, and the number of options that would be tuned."""
     try:
-        return "", len(read_script(file).tunable)
+        return "", len(tunable(read_script(file)))
     except CardError as e:
         return e.message, 0
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from scripts_here import SCRIPTS
+from scripts_here import SCRIPTS, tunable
 
 from tunewright.errors import CardError
 from tunewright.init import Option, read_script
@@ -14,7 +14,7 @@ def options(name: str) -> dict[str, Option]:
 
 
 def passed(name: str) -> dict[str, str]:
-    return {o.name: o.argument for o in read_script(SCRIPTS / name).tunable}
+    return {o.name: o.argument for o in tunable(read_script(SCRIPTS / name))}
 
 
 def test_argparse_types_defaults_helps_and_choices() -> None:
@@ -326,7 +326,7 @@ def test_each_parser_of_dataclasses_has_flags_of_its_own(tmp_path: Path, rows: l
         "@dataclass\nclass Outer:\n    inner: Inner = field(default_factory=Inner)\n    width: int = 8\n"
     )
     script.write_text(classes + "\n".join(rows))
-    assert [o.argument for o in read_script(script).tunable] == expected
+    assert [o.argument for o in tunable(read_script(script))] == expected
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ def test_hydra_composes_its_files() -> None:
 def test_a_configuration_file_on_its_own() -> None:
     reading = read_script(SCRIPTS / "hydra/conf/config.yaml")
     assert not reading.runs
-    assert {o.name for o in reading.tunable} >= {"model__depth", "optimizer__lr"}
+    assert {o.name for o in tunable(reading)} >= {"model__depth", "optimizer__lr"}
 
 
 def test_hydra_with_a_structured_config(tmp_path: Path) -> None:
@@ -405,7 +405,7 @@ def test_hydra_with_a_structured_config(tmp_path: Path) -> None:
         'ConfigStore.instance().store(name="config", node=Config)\n'
         '@hydra.main(version_base=None, config_name="config")\ndef main(cfg):\n    pass\n'
     )
-    assert {o.name: o.argument for o in read_script(script).tunable} == {"lr": "lr={lr}", "amp": "amp={amp}"}
+    assert {o.name: o.argument for o in tunable(read_script(script))} == {"lr": "lr={lr}", "amp": "amp={amp}"}
 
 
 def test_omegaconf_from_the_command_line() -> None:
@@ -443,14 +443,14 @@ def test_no_configuration_outside_the_root_is_read(tmp_path: Path) -> None:
 def test_constants_have_no_way_in_until_the_script_reads_the_file() -> None:
     alone = read_script(SCRIPTS / "with_constants.py")
     assert alone.needs_config
-    assert not alone.tunable
+    assert not tunable(alone)
     assert {o.name: o.default for o in alone.options} == {
         "LEARNING_RATE": 3e-4, "HIDDEN": 128, "USE_BIAS": True, "DATA": "data.csv",
     }  # fmt: skip
     assert alone.options[0].help == "of Adam"
     reading = read_script(SCRIPTS / "with_constants_from_file.py")
-    assert [o.name for o in reading.tunable] == ["LEARNING_RATE", "HIDDEN"]
-    assert [o.name for o in read_script(SCRIPTS / "with_config_get.py").tunable] == ["rate", "layers"]
+    assert [o.name for o in tunable(reading)] == ["LEARNING_RATE", "HIDDEN"]
+    assert [o.name for o in tunable(read_script(SCRIPTS / "with_config_get.py"))] == ["rate", "layers"]
 
 
 def test_constants_beside_arguments_are_named_and_left_out() -> None:

@@ -101,16 +101,6 @@ class ScriptReading:
     needs_config: bool = False
     """Whether values have no way into the script as it is, but would through TUNEWRIGHT_CONFIG."""
 
-    @property
-    def tunable(self) -> tuple[Option, ...]:
-        """Options that become parameters of the card."""
-        return tuple(option for option in self.options if not option.held_back)
-
-    @property
-    def held_back(self) -> tuple[Option, ...]:
-        """Options that are understood but not tuned unless a person says so."""
-        return tuple(option for option in self.options if option.held_back)
-
 
 def one_line(text: object, limit: int = _LONGEST) -> str:
     """Foreign text as one line without control characters and without keys, cut to `limit` characters."""
