@@ -340,6 +340,12 @@ def test_a_program_is_looked_for_where_the_run_will_look(tmp_path: Path, monkeyp
     CommandTool(["own-program"], METRICS).check({})
     with pytest.raises(ToolSetupError, match="'own-program' was not found"):
         CommandTool(["own-program"], METRICS, env={"PATH": "/no/such/folder"}).check({})
+    with pytest.raises(ToolSetupError, match=r"'\./own-program' was not found"):
+        CommandTool(["./own-program"], METRICS).check({})
+    monkeypatch.chdir(program.parent)
+    monkeypatch.setenv("PATH", "/no/such/folder")
+    CommandTool(["./own-program"], METRICS).check({})
+    CommandTool(["./own-program"], METRICS, cwd=Path()).check({})
 
 
 @pytest.mark.parametrize("grams", [-1.0, float("nan"), float("inf")])

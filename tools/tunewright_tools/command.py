@@ -94,8 +94,9 @@ class CommandTool:
                 f"the folder {str(self.cwd)!r} to run in does not exist", "create it, or leave out cwd"
             )
         program = self.arguments[0].render({"python": sys.executable})
-        # As the system will look it up: a path is relative to where the run starts, a bare name is on PATH.
-        where = str((self.cwd or Path()) / program) if os.sep in program else program
+        # As the system will look it up: a path is relative to where the run starts, a bare name is on PATH. Not with
+        # `Path`, which makes a bare name of ./program.
+        where = os.path.join(self.cwd or os.curdir, program) if os.sep in program else program
         if shutil.which(where, path=self.env.get("PATH", os.environ.get("PATH"))) is None:
             hint = "it must be on PATH, or a path to an executable file; {python} is the Python that runs the tuner"
             raise ToolSetupError(f"the program {program!r} was not found or is not executable", hint)
