@@ -16,6 +16,13 @@ from tunewright_tools.diagnosis import from_exit, from_text, shortened
         "jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1 bytes.",
         "terminate called after throwing an instance of 'std::bad_alloc'",
         "OSError: [Errno 12] Cannot allocate memory",
+        "Out of memory!",  # perl
+        "awk: run time error: out of memory",
+        "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+        "memory allocation of 50000000 bytes failed",  # rust
+        "fatal error: runtime: out of memory",  # go
+        "fatal error: runtime: cannot allocate memory",
+        "Error: cannot allocate vector of size 7.5 Gb",  # R
     ],
 )
 def test_out_of_memory(line: str) -> None:
@@ -72,6 +79,8 @@ def test_the_host(line: str) -> None:
         "AssertionError: loss information missing",
         "the loss is finance-related",
         "memory is fine",
+        "warning: this may run out of memory\nsegmentation fault",
+        "out of memory handler installed",
         # A warning about a module that is only optional, then the real error.
         "ModuleNotFoundError: No module named 'triton'\nTraceback\nRuntimeError: shapes differ",
     ],

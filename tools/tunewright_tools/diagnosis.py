@@ -15,7 +15,11 @@ from .base import Fault, Status
 _OUT_OF_MEMORY = re.compile(
     r"MemoryError\b|\bOutOfMemory(?:Error|Exception)\b|(?:CUDA|HIP|MPS backend)(?: error:)? out of memory"
     r"|cudaErrorMemoryAllocation|CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of memory|std::bad_alloc"
-    r"|can't allocate memory|Cannot allocate memory|\bResourceExhaustedError\b"
+    r"|can't allocate memory|[Cc]annot allocate memory|\bResourceExhaustedError\b"
+    # Perl, awk, Node, Go and many a C program end a line with the words; a warning that one may run out of it is none
+    r"|(?<!run )(?<!running )\b[Oo]ut of memory[.!]?$|^memory allocation of \d+ bytes failed"
+    r"|cannot allocate vector of size",
+    re.MULTILINE,
 )
 _NOT_FINITE = re.compile(
     r"\bFloatingPointError\b|\bloss(?:es)? (?:is|are|was|were|became|has become|=|:) ?(?:nan|[+-]?inf|infinite"
