@@ -93,8 +93,9 @@ def test_a_broken_relation_or_a_held_value_leaves_a_trial_to_learn_from() -> Non
 
 def test_a_new_parameter_has_the_value_that_the_reader_states_and_is_missing_otherwise() -> None:
     wider = card(space=Space(*card().space, Float("dropout", 0.0, 0.5)))
-    with pytest.raises(StudyError, match=r"no trial of past can be used here: 2 left out: dropout is missing"):
+    with pytest.raises(StudyError, match=r"no trial of past can be used here: 2 left out: dropout is missing") as e:
         fitting("past", wider, [row(), row()])
+    assert "assume: {NAME: VALUE}" in e.value.hint
     one = fitting("past", wider, [row(), row(dropout=0.3)], assume={"dropout": 0.0})
     assert [t.config["dropout"] for t in one.trials] == [0.0, 0.3]
     assert one.notes == ("1 taken to have run with dropout = 0.0",)

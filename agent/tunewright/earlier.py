@@ -121,7 +121,8 @@ def fitting(
         reasons = "; ".join([*notes, *said.sentences()]) or "it has no trials"
         raise StudyError(
             f"no trial of {name} can be used here: {reasons}",
-            "name its columns as the card names its parameters and metrics, or leave these trials out",
+            "name its columns as the card names its parameters and metrics; state what a missing parameter was, on the "
+            "card: `earlier: [{csv: past.csv, assume: {NAME: VALUE}}]`; or leave these trials out",
         )
     return Earlier(name, tuple(kept), len(rows), (*notes, *said.sentences()), same_task)
 
