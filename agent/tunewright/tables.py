@@ -101,17 +101,25 @@ def confirmation_table(found: Confirmation) -> "RenderableType":
 
 
 def trials_table(card: TaskCard, trials: Sequence[Trial]) -> "RenderableType":
-    """Every trial: source, status, value, seconds, configuration."""
+    """Every trial: source, status, values, seconds, configuration."""
     from rich.table import Table
 
     table = Table(title=f"Trials of {card.name}", title_justify="left")
-    for column in ("trial", "source", "status", card.primary.name, "seconds", "configuration"):
-        table.add_column(column, justify="right" if column in ("trial", card.primary.name, "seconds") else "left")
+    metrics = [m.name for m in card.metrics]
+    for column in ("trial", "source", "status", *metrics, "seconds", "configuration"):
+        table.add_column(column, justify="left" if column in ("source", "status", "configuration") else "right")
     for t in trials:
-        value = t.outcome.metrics.get(card.primary.name) if t.outcome else None
+        values = [number(t.outcome.metrics.get(name)) if t.outcome else "" for name in metrics]
         seconds = t.outcome.telemetry.seconds if t.outcome and t.outcome.telemetry else None
-        config = named(t.config)
-        table.add_row(
-            str(t.number), t.source, str(t.status), number(value), f"{seconds:.1f}" if seconds else "", config
-        )
+        told = (*values, f"{seconds:.1f}" if seconds else "", named(t.config))
+        table.add_row(str(t.number), t.source, _status(card, t), *told)
     return table
+
+
+def _status(card: TaskCard, trial: Trial) -> str:
+    """How a trial stands; of one with a value also which bounds it breaks: why a better value is not the best."""
+    if trial.status != "done" or trial.outcome is None:
+        return str(trial.status)
+    told = trial.outcome.metrics
+    broken = [c for c in card.constraints if not c.holds(told)]
+    return ", ".join(["done", *(f"breaks {c.text}" if c.metric in told else f"without {c.metric}" for c in broken)])
