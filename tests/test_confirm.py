@@ -192,6 +192,15 @@ def test_one_seed_says_little_and_says_so(tmp_path: Path) -> None:
     assert all(a.std is None for a in found.arms)
 
 
+def test_what_ran_the_trials_runs_the_final_evaluation_where_the_card_names_no_tool(tmp_path: Path) -> None:
+    t = studied(tmp_path)
+    winner = t.confirm(2, top=1).arms[0]
+    assert winner.values == tuple(pytest.approx(noisy(winner.config, Seeded(s))) for s in winner.seeds)
+    with pytest.raises(ToolError, match="names no tool") as e:  # a session that ran nothing knows of none
+        tuner(tmp_path).confirm(3)
+    assert "objective=" in e.value.hint
+
+
 def test_runs_that_do_not_use_the_seed_are_noticed(tmp_path: Path) -> None:
     found = studied(tmp_path).confirm(3, objective=objective)
     assert found.verdict.told_apart is True

@@ -165,6 +165,7 @@ class Tuner(AskTell):
         if self._executor is not None:
             return self._executor
         tool = open_tool(self.card, objective) if objective is not None else self._tool or open_tool(self.card)
+        self._tool = self._tool or tool  # what ran the trials also runs the final evaluation
         return LocalExecutor(tool, self.workers)
 
     def _resuming(self) -> Iterator[Event]:
@@ -256,7 +257,7 @@ class Tuner(AskTell):
         Args:
             k: seeds for each configuration; no trial of the study has one of them.
             top: how many of the best configurations run beside the default.
-            objective: as for `run`.
+            objective: as for `run`; else the card's tool, or where it names none what ran the trials of this session.
 
         Raises:
             CardError: k or top is below 1.

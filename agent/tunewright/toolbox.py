@@ -31,7 +31,7 @@ def open_tool(card: TaskCard, tool: "Tool | Callable[..., Any] | None" = None) -
         elif card.tool is None:
             raise ToolError(
                 f"the card {card.name!r} names no tool",
-                "add `tool: {command: [python, train.py, ...]}` or give a callable",
+                "add `tool: {command: [python, train.py, ...]}`, or from Python give a callable (objective=train)",
             )
         else:
             chosen = CommandTool(
