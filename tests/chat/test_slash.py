@@ -50,6 +50,7 @@ def test_every_short_name_is_a_verb_and_every_verb_has_help() -> None:
     ("line", "message"),
     [
         ("/rnu 12", "did you mean"),
+        ("/quit now", "'/quit now'; accepted: it stands alone"),
         ("/run 'twelve", "quotes in pairs"),
         ("/best of all", "the arguments are"),
         ("/", "see /help"),

@@ -56,6 +56,8 @@ def parse(line: str) -> tuple[str, dict[str, Any]]:
         WrongCall: no such command, an unpaired quote, or more values than arguments.
     """
     name, _, rest = line.strip().removeprefix("/").partition(" ")
+    if name.lower() == "quit":
+        raise WrongCall(name, [fault("command", line.strip(), "it stands alone: /quit")], "leave out the rest")
     try:
         words = shlex.split(rest)
     except ValueError as e:
