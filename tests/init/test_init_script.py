@@ -397,6 +397,18 @@ def test_a_configuration_file_on_its_own() -> None:
     assert {o.name for o in tunable(reading)} >= {"model__depth", "optimizer__lr"}
 
 
+def test_a_sweep_of_weights_and_biases_is_no_configuration_whose_numbers_could_be_tuned(tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep.yaml"
+    sweep.write_text(
+        "method: bayes\nprogram: train.py\nparameters:\n  lr: {min: 1e-4, max: 0.1}\n  size: {values: [1, 2]}\n"
+    )
+    with pytest.raises(CardError, match=r"sweep\.yaml is a sweep of Weights & Biases") as e:
+        read_script(sweep)
+    assert "tunewright init SCRIPT.py" in e.value.hint
+    sweep.write_text("method: adam\nparameters:\n  lr: 0.1\n")  # a configuration that has these words
+    assert [o.name for o in read_script(sweep).options] == ["method", "parameters__lr"]
+
+
 def test_hydra_with_a_structured_config(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(

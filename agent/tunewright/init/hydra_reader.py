@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ _MOST_CHOICES = 50
 _INTERPOLATION = "an interpolation (${...}): it follows another value"
 _MISSING = "it must be given (???)"
 _GROUP = "a group of configurations: the values below it change with it"
+_RANGE = re.compile(r"parameters\.[^.]+\.(?:min|max|values?|distribution)")
 _OWN = ("_target_", "_recursive_", "_convert_", "_partial_", "_args_")
 
 
@@ -63,15 +65,26 @@ def read_file(path: Path, shown: str) -> Configs:
     """The options in a YAML file on its own, passed as `name=value`.
 
     Raises:
-        CardError: the file cannot be read.
+        CardError: the file cannot be read, or holds the ranges of a sweep in place of values.
     """
     found = Configs()
-    yaml_values.read(path, shown)  # an error of the file that a person named is theirs to see
+    tree = yaml_values.read(path, shown)  # an error of the file that a person named is theirs to see
+    _refuse_sweep(tree.leaves, shown)
     folder = path.absolute().parent
     composer = _Composer(folder, folder, found)
     leaves = composer.leaves(path.absolute(), 1)
     _take(leaves, found, "hydra" if composer.composed else "omegaconf", passable=True)
     return found
+
+
+def _refuse_sweep(leaves: Mapping[str, Leaf], shown: str) -> None:
+    """Read as a configuration, the ends of a sweep's ranges would be what is tuned."""
+    if "method" in leaves and any(_RANGE.fullmatch(name) for name in leaves):
+        raise CardError(
+            f"{shown} is a sweep of Weights & Biases: it holds ranges, not what a program takes",
+            "name its program, `tunewright init SCRIPT.py`, and write the sweep's ranges into the card's `space`, "
+            "such as {name: lr, type: float, low: 1e-4, high: 0.1, log: true}",
+        )
 
 
 def _hydra(module: Module, call: ast.Call, folder: Path, root: Path | None, found: Configs) -> None:
