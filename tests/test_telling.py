@@ -90,3 +90,10 @@ def test_an_unknown_status_or_telemetry_field_is_named_with_what_there_is() -> N
         told(status="crash")
     with pytest.raises(TunerError, match=r"has 'peak_byte'\n.*did you mean 'peak_bytes'"):
         told(0.5, telemetry={"peak_byte": 7})
+
+
+@pytest.mark.parametrize(("step", "metrics"), [(2, 0.3), (0.3, 2)])
+def test_a_report_of_a_bare_value_is_refused_with_how_to_write_one(step: object, metrics: object) -> None:
+    with pytest.raises(TunerError, match="trial 4 reports") as e:
+        point_of(TRIAL, step, metrics)  # type: ignore[arg-type]
+    assert 'report(trial, 3, {"loss": 0.5})' in e.value.hint

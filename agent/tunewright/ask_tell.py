@@ -128,7 +128,8 @@ class AskTell:
         A run that stops is told with `status="pruned"`, and goes on record as `diverged` where its metric was NaN.
 
         Raises:
-            TunerError: the step is not a finite number of at least 0, or a value is no number.
+            TunerError: the step is not a finite number of at least 0, the metrics are no mapping, or a value is no
+                number.
         """
         point = point_of(trial, step, metrics)
         if trial.record_id not in self._reported:

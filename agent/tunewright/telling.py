@@ -84,8 +84,13 @@ def point_of(trial: Trial, step: float, metrics: Mapping[str, float]) -> Point:
     """The point of a curve; its seconds are those since the trial started.
 
     Raises:
-        TunerError: the step is not a finite number of at least 0, or a value is no number.
+        TunerError: the step is not a finite number of at least 0, the metrics are no mapping, or a value is no number.
     """
+    if not isinstance(metrics, Mapping):
+        raise TunerError(
+            f"trial {trial.number} reports {metrics!r:.80} at step {step!r:.80}",
+            'give the metrics by name: report(trial, 3, {"loss": 0.5})',
+        )
     at = _number(trial, "step", step)
     values = {str(name): _number(trial, name, value) for name, value in metrics.items()}
     if not math.isfinite(at) or at < 0:
