@@ -26,8 +26,15 @@ WorkersOption = Annotated[int, typer.Option(help="Trials that run at once.", min
 FolderOption = Annotated[Path, typer.Option(help="Where each trial's own folder lies.")]
 RootOption = Annotated[Path, typer.Option(help="The project: scripts and cards are read from here, nothing outside.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Approve all that spends or deletes, without being asked.")]
-BudgetTrials = Annotated[int | None, typer.Option(help="Approve up to so many trials without being asked.", min=1)]
-BudgetHours = Annotated[float | None, typer.Option(help="Approve up to so many hours of trials without being asked.")]
+BudgetTrials = Annotated[
+    int | None,
+    typer.Option(
+        help="Approve up to so many trials without being asked, once their command has run or was approved.", min=1
+    ),
+]
+BudgetHours = Annotated[
+    float | None, typer.Option(help="Approve up to so many hours of trials without being asked; as --budget-trials.")
+]
 BudgetUsd = Annotated[float | None, typer.Option(help="Approve model calls up to so many US dollars.")]
 StudyArgument = Annotated[str | None, typer.Argument(help="Name of the study; not needed when there is only one.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")]
