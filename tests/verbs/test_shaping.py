@@ -1,3 +1,4 @@
+from tunewright import Tuner
 from tunewright.verbs import Session, call
 
 from .conftest import faults
@@ -12,6 +13,22 @@ def test_a_pinned_parameter_takes_one_value_until_it_is_let_go(toy: Session) -> 
     call(toy, "unpin", {"parameter": "width"}, by="model")
     assert len({c["width"] for c in toy.study().card.space.sample(20, 0)}) > 1
     assert "none is held" in faults(toy, "unpin", parameter="width")["parameter"]
+
+
+def test_a_run_outside_the_session_is_said_to_go_on_without_a_change(toy: Session) -> None:
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("pin", {"parameter": "width", "value": 64}),
+        ("add_constraint", {"text": "loss <= 50"}),
+    ]
+    with Tuner(toy.study().card, None, storage=toy.storage) as other:
+        trial = other.ask()
+        for verb, arguments in calls:
+            answer = call(toy, verb, arguments, by="model")
+            assert answer.data["takes_effect"] == "with the next run"
+            assert "goes on without it" in answer.text
+        other.tell(trial, 1.0)
+    answer = call(toy, "unpin", {"parameter": "width"}, by="model")
+    assert (answer.data["takes_effect"], "goes on" in answer.text) == ("with the next trial", False)
 
 
 def test_the_words_of_a_parameter_are_checked(toy: Session) -> None:

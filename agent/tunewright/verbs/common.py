@@ -50,6 +50,20 @@ def trial_of(study: Study, verb: str, number: int, argument: str = "trial") -> T
     return numbers[number]
 
 
+def taken_up(study: Study, by_run: bool) -> tuple[str, list[str]]:
+    """When a changed card holds, as data and, where that is not with the next trial, in a sentence.
+
+    Args:
+        by_run: whether a run of this session takes the card up.
+    """
+    if by_run:
+        return "after the running trials", ["The run takes it up once the trials that are running have ended."]
+    study.sweep()  # what is left running is of another process, which has read the card before
+    if any(t.running for t in study.trials()):
+        return "with the next run", ["A run of another process goes on without it until it is started again."]
+    return "with the next trial", []
+
+
 def parameter_of(study: Study, verb: str, name: str) -> Parameter:
     """The parameter of that name; raises `WrongCall`."""
     space = study.card.space

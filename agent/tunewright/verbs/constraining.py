@@ -8,7 +8,7 @@ from tunewright.errors import CardError
 from tunewright.relations import Relation
 from tunewright.study import Study
 from tunewright.verbs.base import Answer, verb
-from tunewright.verbs.common import OfStudy, study_of
+from tunewright.verbs.common import OfStudy, study_of, taken_up
 from tunewright.verbs.faults import WrongCall, fault
 from tunewright.verbs.session import Session
 
@@ -95,7 +95,8 @@ def _constrained(session: Session, study: Study, card: TaskCard, what: str) -> A
         [f"{len(unfit)} of {len(done)} finished trials do not keep the bounds and cannot be the best."] if unfit else []
     )
     text += [f"{silent} of them did not report what is bounded; every new run must print it."] if silent else []
-    text += ["The run takes it up once the trials that are running have ended."] if running else []
+    effect, told = taken_up(study, running)
+    text += told
     data = {
         "study": study.name,
         "constraints": [c.text for c in card.constraints],
@@ -103,6 +104,6 @@ def _constrained(session: Session, study: Study, card: TaskCard, what: str) -> A
         "trials_outside": outside,
         "trials_infeasible": len(unfit),
         "trials_without_the_number": silent,
-        "takes_effect": "after the running trials" if running else "with the next trial",
+        "takes_effect": effect,
     }
     return Answer(data, " ".join(text))

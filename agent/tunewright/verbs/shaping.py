@@ -12,7 +12,7 @@ from tunewright.parameters import Choice, Int, Parameter
 from tunewright.space import Space
 from tunewright.study import Study
 from tunewright.verbs.base import Answer, verb
-from tunewright.verbs.common import OfStudy, parameter_of, study_of, value_fault
+from tunewright.verbs.common import OfStudy, parameter_of, study_of, taken_up, value_fault
 from tunewright.verbs.faults import ArgumentFault, WrongCall, fault
 from tunewright.verbs.session import Session
 
@@ -197,12 +197,13 @@ def _revised(session: Session, study: Study, card: TaskCard, what: str, paramete
     outside = sum(bool(card.space.check(t.config).faults) for t in trials)
     text = [f"{what}."]
     text += [f"{outside} of {len(trials)} trials on record lie outside; they still count."] if outside else []
-    text += ["The run takes it up once the trials that are running have ended."] if running else []
+    effect, told = taken_up(study, running)
+    text += told
     data = {
         "study": study.name,
         "parameter": parameter,
         "accepts": card.space.accepts(parameter),
         "trials_outside": outside,
-        "takes_effect": "after the running trials" if running else "with the next trial",
+        "takes_effect": effect,
     }
     return Answer(data, " ".join(text))
