@@ -13,7 +13,7 @@ def export(
     out: OutOption = None,
     storage: StorageOption = STORAGE,
 ) -> None:
-    """Print a study for other programs: all trials (csv, json), or its best points and its space for an optimizer."""
+    """Print a study for other programs: all trials (csv, json), or its configurations, best first, for an optimizer."""
     from tunewright.export.study import study_to
     from tunewright.study import Study
 

@@ -1,4 +1,4 @@
-"""A study for other programs: its trials as CSV or JSON, or the best as points in the words of an optimizer."""
+"""A study for other programs: its trials as CSV or JSON, or its configurations, best first, for an optimizer."""
 
 import csv
 import io

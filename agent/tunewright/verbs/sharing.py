@@ -95,7 +95,7 @@ class Export(OfStudy):
 
 @verb(Export, "change")
 def export(session: Session, arguments: Export) -> Answer:
-    """Export a study: all trials as csv or json, or the best points as a file for another optimizer.
+    """Export a study: all trials as csv or json, or its configurations, best first, as a file for another optimizer.
 
     With save it goes to a file in the study's own folder, under a name made from the target.
     """
