@@ -52,7 +52,10 @@ def test_every_short_name_is_a_verb_and_every_verb_has_help() -> None:
         ("/rnu 12", "did you mean"),
         ("/quit now", "'/quit now'; accepted: it stands alone"),
         ("/run 'twelve", "quotes in pairs"),
-        ("/best of all", "the arguments are"),
+        ("/best of all", r"the arguments are study=\.\.\."),
+        ("/rename toy other", r"the arguments are NAME study=\.\.\."),
+        ("/stop toy", r"the arguments are --now study=\.\.\."),
+        ("/studies all", "the arguments are none"),
         ("/", "see /help"),
     ],
 )

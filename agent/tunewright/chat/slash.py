@@ -139,13 +139,22 @@ def _arguments(spec: ToolSpec, words: list[str], rest: str) -> dict[str, Any]:
         while free and free[0] not in needed and not _takes(word, fields[free[0]], spec):
             free.pop(0)
         if not free:
-            raise WrongCall(spec.name, [fault("value", word, f"the arguments are {', '.join(fields) or 'none'}")])
+            raise WrongCall(
+                spec.name, [fault("value", word, f"the arguments are {_written_as(spec, order) or 'none'}")]
+            )
         key = free.pop(0)
         if "array" in _kinds(fields[key], spec) and not word.startswith("["):
             found[key], loose = [scalar(w) for one in [word, *loose] for w in one.split(",") if w], []
         else:
             found[key] = _value(word, fields[key], spec)
     return found
+
+
+def _written_as(spec: ToolSpec, order: list[str]) -> str:
+    """A verb's arguments as they are written: those that stand in order, switches, and those that need their name."""
+    fields: dict[str, Any] = spec.parameters["properties"]
+    in_order = [f"--{key}" if _kinds(fields[key], spec) == {"boolean"} else key.upper() for key in order]
+    return " ".join([*in_order, *(f"{key}=..." for key in fields if key not in order)])
 
 
 def _unquoted(text: str) -> str:
