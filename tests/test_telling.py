@@ -79,6 +79,16 @@ def test_a_missing_metric_is_the_persons_error(result: object) -> None:
         told(result)
 
 
+@pytest.mark.parametrize("result", [0.5, {"loss": 0.5}])
+def test_a_result_without_the_number_of_a_bound_is_an_error_as_it_is_of_a_tool(result: object) -> None:
+    bounds = ["latency_ms <= 50", "telemetry.peak_gb <= 8"]
+    with pytest.raises(TunerError, match="the result of trial 4 is") as e:
+        told(result, constraints=bounds)
+    assert "give a value for loss, latency_ms," in e.value.hint
+    assert told({"loss": 0.5, "latency_ms": 60.0}, constraints=bounds).status == "done"
+    assert told(None, "oom", constraints=bounds).status == "oom"
+
+
 def test_one_number_for_two_metrics_is_an_error() -> None:
     metrics = [{"name": "loss", "direction": "minimize"}, {"name": "size", "direction": "minimize"}]
     with pytest.raises(TunerError, match="loss, size"):

@@ -10,7 +10,7 @@ from tunewright.card import TaskCard
 from tunewright.errors import TunerError, did_you_mean
 from tunewright.trial import Trial
 from tunewright_tools.base import STATUSES, Fault, Outcome, Point, Status, Telemetry
-from tunewright_tools.measured import measured
+from tunewright_tools.measured import is_measured, measured
 
 _FAULTS: dict[Status, Fault | None] = {"done": None, "pruned": None, "cancelled": None, "lost": "host"}
 
@@ -26,8 +26,8 @@ def outcome_of(
     """The outcome; a metric that is not finite makes it `diverged`. What is measured is taken from the telemetry.
 
     Raises:
-        TunerError: no trial, a metric of the card is missing, a value is no number, a value for a run that did not end
-            well, the status or a telemetry field is unknown.
+        TunerError: no trial, a metric of the card or of a constraint is missing, a value is no number, a value for a
+            run that did not end well, the status or a telemetry field is unknown.
     """
     if not isinstance(trial, Trial):
         raise TunerError(f"{trial!r:.200} is no trial", "tell the trial that `ask` gave")
@@ -57,10 +57,11 @@ def outcome_of(
         told = {names[0]: result}
     if telemetry is not None and (told is None or isinstance(told, Mapping)):
         told = measured([*names, *(c.metric for c in card.constraints)], telemetry) | dict(told or {})
-    if not isinstance(told, Mapping) or any(name not in told for name in names):
+    needed = [*names, *(c.metric for c in card.constraints if not is_measured(c.metric))]
+    if not isinstance(told, Mapping) or any(name not in told for name in needed):
         raise TunerError(
             f"the result of trial {trial.number} is {result!r}",
-            f"give a value for {', '.join(names)}, or a status such as 'crashed'",
+            f"give a value for {', '.join(dict.fromkeys(needed))}, or a status such as 'crashed'",
         )
     metrics = {name: _number(trial, name, value) for name, value in told.items()}
     if not all(math.isfinite(value) for value in metrics.values()):

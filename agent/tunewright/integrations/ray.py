@@ -24,6 +24,7 @@ from tunewright.parameters import Parameter
 from tunewright.space import Space
 from tunewright.study import Study
 from tunewright.trial import Trial
+from tunewright_tools.measured import is_measured
 
 _RENEW_S = 60.0
 _HERE = ("_tuner", "_folder", "_live", "_restored", "_renewed")
@@ -164,10 +165,12 @@ class TunewrightSearcher(Searcher):  # type: ignore[misc]
         seconds = flat.get("time_total_s")
         telemetry = None if seconds is None else {"seconds": float(seconds)}
         wanted = self._reported(tuner.card)
+        needed = [m.name for m in tuner.card.metrics]
+        needed += [c.metric for c in tuner.card.constraints if not is_measured(c.metric)]
         early = self._max_t is not None and flat.get("training_iteration", self._max_t) < self._max_t
         if error:
             tuner.tell(trial, status="crashed", telemetry=telemetry, detail="Ray reports an error in the trial")
-        elif early or any(flat.get(wanted[m.name]) is None for m in tuner.card.metrics):
+        elif early or any(flat.get(wanted[name]) is None for name in needed):
             tuner.tell(trial, status="pruned", telemetry=telemetry)
         else:
             values = {ours: flat[theirs] for ours, theirs in wanted.items() if flat.get(theirs) is not None}
