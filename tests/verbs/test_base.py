@@ -19,7 +19,7 @@ def test_every_verb_of_the_design_is_there() -> None:
     wanted = """look_at_script set_up_study estimate_cost run_trials stop_run pin unpin widen narrow add_constraint
     drop_constraint show_study show_best show_trial show_curve show_log why_trial compare_trials parameter_importance
     warmstart export list_studies use_study rename_study delete_study extend_budget rerun_trial wait_for_run
-    enqueue_trial"""
+    enqueue_trial scaling_rule"""
     assert set(VERBS) == set(wanted.split())
 
 
@@ -118,6 +118,7 @@ def test_looking_never_asks(toy: Session) -> None:
         "estimate_cost": {"trials": 3},
         "look_at_script": {"script": "train.py"},
         "compare_trials": {"first": 0, "second": 1},
+        "scaling_rule": {"rule": "step_law", "given": {"non_embedding_parameters": 1e8, "training_tokens": 1e10}},
     }
     for name, verb in VERBS.items():
         if verb.effect == "look":

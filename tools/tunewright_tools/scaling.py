@@ -1,4 +1,4 @@
-"""Scaling rules that people import into a study: what a change of size, batch or data does to other hyperparameters.
+"""Scaling rules that people import and models call: what a change of size, batch or data does to other hyperparameters.
 
 Each rule is a function of plain numbers with their units in the names. It returns an `Advice` with the values, where
 the rule is from and how far it was tried; outside of that the advice says so and is still given. Numbers that cannot

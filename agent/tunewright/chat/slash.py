@@ -36,6 +36,7 @@ SHORT = {
     "look": "look_at_script",
     "enqueue": "enqueue_trial",
     "wait": "wait_for_run",
+    "scale": "scaling_rule",
 }
 OWN = {"help": "what can be said here; /help VERB for one of them", "quit": "leave; runs end with the session"}
 """Commands that are no verbs."""

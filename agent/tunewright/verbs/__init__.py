@@ -4,6 +4,7 @@ from tunewright.verbs import (
     awaiting,
     constraining,
     runs,
+    scaling,
     setting_up,
     shaping,
     sharing,
@@ -38,5 +39,5 @@ __all__ = [
     "tool_specs",
 ]
 
-MODULES = (awaiting, constraining, runs, setting_up, shaping, sharing, showing, studies, trying, understanding)
+MODULES = (awaiting, constraining, runs, scaling, setting_up, shaping, sharing, showing, studies, trying, understanding)
 """Imported for what they put into `VERBS`."""
