@@ -28,7 +28,7 @@ from tunewright.card_parts import (
 from tunewright.card_pruner import PrunerCard, read_pruner
 from tunewright.dataset import Dataset, read_data
 from tunewright.derived import check_derived
-from tunewright.errors import CardError
+from tunewright.errors import CardError, SpaceError
 from tunewright.hardware import Hardware
 from tunewright.space import Space
 
@@ -183,10 +183,10 @@ class TaskCard(Part):
             relation = next(r for r in self.space.relations if r.text == fault.name)
             assumed = [n for n in relation.names if n in default and self.space[n].assumed]
             stated = f"; {', '.join(assumed)} stated no default, the middle is assumed" if assumed else ""
-            raise CardError(
+            raise SpaceError(
                 f"trial 0 could not run: {fault.text} (the defaults{stated})",
                 "give defaults that fulfil the relation, or write start: none",
-            )
+            ).at("relations")
 
     @property
     def primary(self) -> Metric:

@@ -76,7 +76,12 @@ def _parsed_space(space: Any) -> Space:
     try:
         made = Space(*parameters, held=held)
     except SpaceError as e:
-        raise e.at("space") from None
+        if not e.path:
+            raise e.at("space") from None
+        # a space names the parameter; the card has it at a place of a list, of two with one name the later is meant
+        name, *inner = e.path
+        e.path = tuple(inner)
+        raise e.at(*[path for (path, _), p in zip(entries, parameters, strict=True) if p.name == name][-1]) from None
     for i, text in enumerate(items(relations, "space", "relations")):
         try:
             made = made.with_relations([text])

@@ -81,7 +81,9 @@ class Space:
         self._by_name = dict(zip(self.names, parameters, strict=True))
         doubled = sorted({name for name in self.names if self.names.count(name) > 1})
         if doubled:
-            raise SpaceError(f"the parameter {doubled[0]!r} is there twice", "give each parameter its own name")
+            raise SpaceError(f"the parameter {doubled[0]!r} is there twice", "give each parameter its own name").at(
+                doubled[0], "name"
+            )
         order = self._parents_first()
         self._conditions = [
             (name, [(self._by_name[parent], self._places(parent, values)) for parent, values in when.items()])
@@ -109,14 +111,14 @@ class Space:
                     raise SpaceError(
                         f"{p.name!r} depends on {parent!r}, which is not in the space",
                         f"the parameters are {', '.join(self.names)}",
-                    )
+                    ).at(p.name, "when", parent)
                 for value in values:
                     fault = self._by_name[parent].fault(value)
                     if fault:
                         raise SpaceError(
                             f"{p.name!r} is there when {parent} is {value!r}, which {fault}",
                             f"{parent} takes {self._by_name[parent].accepts()}",
-                        )
+                        ).at(p.name, "when", parent)
         try:
             return tuple(TopologicalSorter({p.name: list(p.when) for p in self.parameters}).static_order())
         except CycleError as e:
