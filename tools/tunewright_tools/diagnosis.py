@@ -36,11 +36,13 @@ _HOST = re.compile(
     r"|Stale file handle|fell off the bus"
 )
 _MISTAKE = re.compile(
-    r"^(?:ModuleNotFoundError|ImportError|SyntaxError|IndentationError|TabError)\b|^\S+: No module named ", re.MULTILINE
+    r"^(?:ModuleNotFoundError|ImportError|SyntaxError|IndentationError|TabError)\b|^\S+: No module named "
+    r"|^\S+: can't open file ",
+    re.MULTILINE,
 )
 _USAGE = re.compile(
     r"^usage:|error: unrecognized arguments|error: the following arguments are required|error: argument "
-    r"|No such option|can't open file|invalid option|unrecognized option|unknown option",
+    r"|No such option|invalid option|unrecognized option|unknown option",
     re.IGNORECASE | re.MULTILINE,
 )
 _SAID = re.compile(r"^.{0,99}?\berror: .*$", re.MULTILINE)
