@@ -198,6 +198,18 @@ def test_closed_standard_streams_end_no_command(tmp_path: Path, closed: str) -> 
     assert [t["status"] for t in trials] == ["done"]
 
 
+@pytest.mark.parametrize("option", ["--json", "--dry-run"])
+def test_a_card_without_a_tool_leaves_no_empty_study_behind(tmp_path: Path, option: str) -> None:
+    card_file(tmp_path)
+    card = yaml.safe_load((tmp_path / "tune.yaml").read_text())
+    del card["tool"]
+    (tmp_path / "tune.yaml").write_text(yaml.safe_dump(card))
+    result = tunewright(tmp_path, "run", "tune.yaml", "--model", "none", option)
+    assert result.returncode == 5
+    assert "names no tool" in result.stderr
+    assert not (tmp_path / "tunewright.db").exists()
+
+
 def test_a_metric_that_never_appears_shows_the_runs_last_lines(tmp_path: Path) -> None:
     path = card_file(tmp_path)
     path.write_text(path.read_text().replace("name: loss", "name: accuracy"))

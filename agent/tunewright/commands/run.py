@@ -76,10 +76,12 @@ def run(
 ) -> None:
     """Tune what the card describes; run it again to go on where it stopped."""
     from tunewright.card import TaskCard
+    from tunewright.toolbox import open_tool
 
     loaded = TaskCard.load(card)
     if pruner is not None:
         loaded = TaskCard.from_json({**loaded.to_json(), "pruner": pruner})
+    tool = open_tool(loaded)  # here, since a tuner may do without: before a study is made that nothing can run
     asked = model_of(model)
     if dry_run:
         from tunewright.preview import preview
@@ -105,6 +107,7 @@ def run(
         storage,
         seed,
         workers=workers,
+        tool=tool,
         folder=folder,
         base_url=base_url,
         prices=prices,
