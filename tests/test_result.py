@@ -50,6 +50,26 @@ def test_nothing_is_written_into_a_result(tmp_path: Path) -> None:
         result.ledger.record(Call("0009-propose-0", 9, "propose", "m", "", "", ""))
 
 
+def test_the_trials_of_a_result_have_their_value_of_the_first_metric(tmp_path: Path) -> None:
+    told = Tuner(card(metric="loss", constraints=["memory <= 400"]), None, storage=f"sqlite:///{tmp_path}/study.db")
+    result = told.run(lambda config: {"memory": 300, "loss": objective(config)}, trials=3)
+    assert result.best is not None
+    assert result.best.outcome is not None
+    assert result.best.value == result.best.outcome.metrics["loss"]
+    assert result.default is not None
+    assert result.default.value == objective(result.default.config)
+    assert result.front == (result.best,)
+    assert result.best in result.trials
+
+
+def test_a_trial_that_failed_has_no_value(tmp_path: Path) -> None:
+    tuner = Tuner(card(), None, storage=f"sqlite:///{tmp_path}/study.db")
+    tuner.tell(tuner.ask(), status="oom")
+    default = tuner.result().default
+    assert default is not None
+    assert default.value is None
+
+
 def test_a_result_is_shown_on_a_few_lines(tmp_path: Path) -> None:
     _, result = tuned(tmp_path)
     shown = repr(result).splitlines()

@@ -13,17 +13,25 @@ from tunewright.study import Study
 from tunewright.trial import Trial
 
 
+@dataclass(frozen=True)
+class Found(Trial):
+    """A trial with what it reached."""
+
+    value: float | None = None
+    """The study's first metric; None unless the trial is done."""
+
+
 @dataclass(frozen=True, repr=False)
 class Result:
     """What a study has found; it stays as it is while the study goes on, and can be copied and pickled."""
 
-    best: Trial | None
+    best: Found | None
     """The best trial that fulfils the constraints; None while none does."""
-    default: Trial | None
+    default: Found | None
     """Trial 0 when it ran the default configuration."""
-    front: tuple[Trial, ...]
+    front: tuple[Found, ...]
     """The Pareto front; with one metric, the best trial alone."""
-    trials: tuple[Trial, ...]
+    trials: tuple[Found, ...]
     """The latest attempt at each, by number."""
     ledger: Ledger
     """Every model call, what became of it, what each source delivered."""
@@ -83,11 +91,18 @@ def result_of(study: Study, stopped: StopReason | None) -> Result:
     """What the study has found so far, and why it stopped."""
     trials = study.trials()
     kept = _Kept(study.card, study.attributes("call/"), tuple(trials), tuple(study.attempts()))
+    primary = study.card.primary.name
+
+    def found(trial: Trial) -> Found:
+        reached = trial.outcome.metrics if trial.outcome is not None else {}
+        return Found(**vars(trial), value=reached.get(primary))
+
+    best, default = study.best(), default_of(trials)
     return Result(
-        best=study.best(),
-        default=default_of(trials),
-        front=tuple(study.front()),
-        trials=tuple(trials),
+        best=found(best) if best is not None else None,
+        default=found(default) if default is not None else None,
+        front=tuple(map(found, study.front())),
+        trials=tuple(map(found, trials)),
         ledger=Ledger(kept),
         stopped=stopped,
     )
