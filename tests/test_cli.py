@@ -68,6 +68,15 @@ def test_show_lists_every_trial(finished: Path) -> None:
     assert "surrogate" in text
 
 
+def test_a_report_is_what_the_run_said_at_its_end(finished: Path) -> None:
+    told = tunewright(finished, "report").stdout
+    assert told.startswith("Best configuration of quick")
+    assert "No model was asked." in told
+    assert tunewright(finished, "show").stdout.endswith(told)
+    assert json.loads(tunewright(finished, "report", "--json").stdout)["best"]["status"] == "done"
+    assert tunewright(finished, "report", "quik").returncode == 3
+
+
 def test_a_dry_run_prints_the_prompt_and_runs_nothing(tmp_path: Path) -> None:
     card_file(tmp_path, extra="budget: {trials: 10, seconds_per_trial: 60}")
     result = tunewright(

@@ -13,6 +13,7 @@ from tunewright.commands.chat import chat
 from tunewright.commands.export import export
 from tunewright.commands.init import init
 from tunewright.commands.mcp import mcp
+from tunewright.commands.report import report
 from tunewright.commands.run import run
 from tunewright.commands.setup_local import setup_local
 from tunewright.commands.show import show
@@ -42,7 +43,7 @@ def version(
         raise typer.Exit
 
 
-for command in (run, show, best, warmstart, init, mcp, chat, export, setup_local):
+for command in (run, show, best, report, warmstart, init, mcp, chat, export, setup_local):
     app.command()(command)
 
 
