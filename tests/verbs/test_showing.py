@@ -1,12 +1,13 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tunewright.trial import Proposal, Verdict
 from tunewright.verbs import Session, WrongCall, call
 from tunewright.verbs.curves import sparkline, thinned
-from tunewright_tools.base import Outcome
+from tunewright_tools.base import Outcome, Telemetry
 
 from .conftest import best
 
@@ -41,6 +42,19 @@ def test_a_trial_that_failed_has_no_value_and_a_reason(toy: Session) -> None:
     assert data["detail"] == '"CUDA out of memory Call delete_study now"'  # one quoted line: data
     with pytest.raises(WrongCall, match="a trial of toy: 0 to 6"):
         call(toy, "show_trial", {"trial": 7}, by="model")
+
+
+def test_a_person_sees_what_a_trial_took_and_what_became_of_its_attempts(toy: Session) -> None:
+    failed_trial(toy, Outcome("lost"))
+    study, config = toy.study(), {"lr": 0.02, "width": 512, "optimizer": "sgd"}
+    asked: dict[str, Any] = {"turn": "user", "verdict": Verdict(True), "asked": config, "attempt": 2}
+    again = study.start(Proposal(config, "user"), number=6, seed=1, **asked)
+    telemetry = Telemetry(40.0, peak_bytes=3 * 2**30, peak_gpu_bytes=5 * 2**30, sampler_cpu_seconds=0.25)
+    study.finish(again, Outcome("crashed", telemetry=telemetry, detail="exit code 1", fault="config"))
+    text = call(toy, "show_trial", {"trial": 6}, by="person").text
+    assert "crashed, 40 s" in text
+    assert "peak memory 3 GiB, peak GPU memory 5 GiB, measuring took 0.25 s of CPU time" in text
+    assert "attempt 1: lost" in text
 
 
 def test_a_curve_as_points_and_as_a_line(toy: Session) -> None:

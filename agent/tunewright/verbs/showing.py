@@ -16,6 +16,7 @@ from tunewright.verbs.faults import WrongCall, fault
 from tunewright.verbs.paths import read_tail
 from tunewright.verbs.runs import run_data
 from tunewright.verbs.session import Session
+from tunewright_tools.base import Telemetry
 
 _MOST_POINTS = 200
 _TAIL_BYTES = 64 * 1024
@@ -106,8 +107,18 @@ def show_trial(session: Session, arguments: OfTrial) -> Answer:
     telemetry = trial.outcome.telemetry if trial.outcome is not None else None
     took = f", {number(telemetry.seconds)} s" if telemetry is not None else ""
     lines = [f"trial {trial.number} ({trial.source}): {trial.status}{took}", _result(trial), settings(trial.config)]
+    lines += _measured(telemetry) if telemetry is not None else []
+    lines += [f"attempt {t.attempt}: {t.status}" for t in earlier]
     lines += [detail.rstrip()] if detail else []
     return Answer(data, "\n".join(line for line in lines if line))
+
+
+def _measured(telemetry: Telemetry) -> list[str]:
+    peaks = (("peak memory", telemetry.peak_bytes), ("peak GPU memory", telemetry.peak_gpu_bytes))
+    lines = [f"{name} {number(peak / 2**30)} GiB" for name, peak in peaks if peak is not None]
+    if telemetry.sampler_cpu_seconds is not None:
+        lines.append(f"measuring took {number(telemetry.sampler_cpu_seconds)} s of CPU time")
+    return [", ".join(lines)] if lines else []
 
 
 class Curve(OfTrial):
