@@ -111,6 +111,33 @@ def test_a_failed_trial_again_keeps_its_number(toy: Session) -> None:
     ]
 
 
+def test_what_waits_before_a_run_again_is_told_as_it_will_start(toy: Session) -> None:
+    study = toy.study()
+    config = {"lr": 0.02, "width": 64, "optimizer": "sgd"}
+    for number in (6, 7):
+        trial = study.start(
+            Proposal(config, "user"), number=number, seed=9, turn="user", verdict=Verdict(True), asked=config
+        )
+        study.finish(trial, Outcome("cancelled", detail="the run was stopped"))
+        study.requeue(study.trials()[number])  # as a run that is stopped does
+    study.enqueue({"lr": 0.03, "width": 64, "optimizer": "sgd"})
+    first = call(toy, "rerun_trial", {"trial": 6}, by="person")
+    list(toy.events())
+    assert (first.data["waiting_before"], first.text) == (
+        0,
+        "Running the configuration of trial 6 once more, as attempt 2.",
+    )
+    assert [t.status for t in study.trials()[6:]] == ["done", "cancelled"]
+    again = call(toy, "rerun_trial", {"trial": 1}, by="person")
+    list(toy.events())
+    assert again.data["waiting_before"] == 2
+    assert again.text.endswith("2 configurations waited before it: it is not the first.")
+    assert [t.status for t in study.trials()[6:]] == ["done", "done"]
+    again = call(toy, "rerun_trial", {"trial": 2}, by="person")
+    list(toy.events())
+    assert again.text.endswith("2 configurations waited before it: it is not the first.")
+
+
 def test_a_trial_that_no_longer_fits_cannot_run_again(toy: Session) -> None:
     call(toy, "narrow", {"parameter": "width", "high": 256}, by="model")
     with pytest.raises(WrongCall, match="still fits the space"):

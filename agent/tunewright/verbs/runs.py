@@ -153,17 +153,18 @@ def rerun_trial(session: Session, arguments: OfTrial) -> Answer:
     trial = trial_of(study, "rerun_trial", arguments.trial)
     session.refuse_second_run(study.name)
     _check_command(study)
-    before = len(study.queue())
+    waiting = study.queue()  # re-runs by number stand before all others
+    before = [e for e in waiting if trial.done or (e.number is not None and e.number < trial.number)]
     if trial.done:
         study.enqueue(trial.config, rationale=f"trial {trial.number} once more")
     else:
         study.requeue(trial)
     session.start(study, 1, 1)
     number = "under a new number" if trial.done else f"as attempt {trial.attempt + 1}"
-    behind = f" {before} configurations waited before it: it is not the first." if before else ""
+    behind = f" {len(before)} configuration{'s' * (len(before) > 1)} waited before it: it is not the first."
     return Answer(
-        {"study": study.name, "trial": trial.number, "new_number": trial.done, "waiting_before": before},
-        f"Running the configuration of trial {trial.number} once more, {number}.{behind}",
+        {"study": study.name, "trial": trial.number, "new_number": trial.done, "waiting_before": len(before)},
+        f"Running the configuration of trial {trial.number} once more, {number}.{behind if before else ''}",
     )
 
 
