@@ -262,6 +262,20 @@ def test_one_of_our_own_studies_by_its_address_and_as_an_object(tmp_path: Path) 
 # -- several -----------------------------------------------------------------------------------------------------------
 
 
+def test_the_metric_that_is_named_is_read_also_where_a_study_of_ours_measured_another_of_the_cards_name(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    with Tuner(card(name="old", metric="val_loss", constraints=["loss <= 9"]), None, url, folder=tmp_path) as tuner:
+        for value, other in [(1.0, 4.0), (2.0, 3.0)]:
+            tuner.tell(tuner.ask(), {"val_loss": value, "loss": other})
+    found = read({"storage": url, "metric": "val_loss"}, card())
+    assert [t.metrics["loss"] for t in found.trials] == [1.0, 2.0]
+    bounded = card(constraints=["val_loss <= 1.5"])
+    found = read({"storage": url, "metric": "val_loss"}, bounded)
+    assert [bounded.feasible(t.metrics) for t in found.trials] == [True, False]
+
+
 def test_known_sources_are_not_read_again_and_doubles_are_refused(tmp_path: Path) -> None:
     path = csv(tmp_path, "lr,optimizer,width,loss\n0.001,adamw,64,0.5\n")
     made = fitting("made", card(), [Row(config(), {"loss": 1.0}, "done")])

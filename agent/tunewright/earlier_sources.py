@@ -1,6 +1,5 @@
 """Read earlier trials: from a CSV file, an Optuna study, or one of our own studies; nothing is written there."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -228,14 +227,16 @@ def of_trials(
                 f"{did_you_mean(there, theirs)}say which it is: metric: NAME",
             )
         _same_direction(past.name, there, theirs[there], m.direction)
-        named[there] = m.name
+        named[m.name] = there
     unknown = [p for p in past.space.names if p not in card.space]
     notes = [f"parameters that are not on the card were ignored: {', '.join(unknown)}"] if unknown else []
     rows = []
     for t in trials:
-        metrics = t.outcome.metrics if t.done and t.outcome else {}
-        renamed = {named.get(key, key): value for key, value in metrics.items() if math.isfinite(value)}
+        found = t.outcome.metrics if t.done and t.outcome else {}
+        metrics = {ours: found[there] for ours, there in named.items() if there in found}
+        # under the name of one of ours they may have measured something else
+        metrics |= {name: value for name, value in found.items() if name not in named}
         fault = t.outcome.fault if t.outcome else None
         status = t.status if fault in (None, "config") else f"{t.status} by a fault of the machine"
-        rows.append(Row(t.config, renamed, status))
+        rows.append(Row(t.config, metrics, status))
     return fitting(name, card, rows, assume=assume, notes=notes, same_task=same_task)
