@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tunewright.confirmation import arms_of, confirmation, on_record
 from tunewright.errors import CardError, StudyError, ToolError
 from tunewright.lease import Lease
 from tunewright.report import report
+from tunewright.space import Space
 from tunewright.study import Study
 from tunewright_tools.base import Outcome
 from tunewright_tools.process import created
@@ -279,6 +281,17 @@ def test_a_default_that_no_trial_ran_runs_all_the_same(tmp_path: Path) -> None:
     assert found.default == "default"
     assert [a.label for a in found.arms][1:] == ["default"]
     assert found.arms[1].config == card().space.default()
+
+
+def test_a_default_that_has_moved_runs_anew_and_keeps_no_values_of_the_one_before(tmp_path: Path) -> None:
+    studied(tmp_path, start="none").confirm(2, top=1, objective=noisy)
+    moved = Space(*(replace(p, default=0.05) if p.name == "lr" else p for p in card().space))
+    t = tuner(tmp_path, start="none", space=moved)
+    assert [a.label for a in confirmation(t.study).arms] == ["0"]  # type: ignore[union-attr]
+    found = t.confirm(2, top=1, objective=noisy)
+    winner, default = found.arms
+    assert (winner.label, default.label, default.config["lr"]) == ("0", "default", 0.05)
+    assert default.values == tuple(noisy(default.config, Seeded(s)) for s in default.seeds)
 
 
 def test_the_default_as_the_winner(tmp_path: Path) -> None:

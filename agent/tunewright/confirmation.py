@@ -93,10 +93,16 @@ def key(label: str, index: int) -> str:
 
 
 def on_record(study: "Study") -> dict[str, dict[int, tuple[int, Outcome]]]:
-    """Label -> index of the seed -> (seed, outcome), of all runs of the final evaluation so far."""
+    """Label -> index of the seed -> (seed, outcome), of all runs of the final evaluation so far.
+
+    Runs of a default that the card has moved away from are left out.
+    """
     found: dict[str, dict[int, tuple[int, Outcome]]] = {}
+    default = study.card.space.default()
     for name, kept in sorted(study.attributes(PREFIX).items()):
         label, index = name.removeprefix(PREFIX).split("/")
+        if label == DEFAULT and kept["config"] != default:
+            continue
         found.setdefault(label, {})[int(index)] = kept["seed"], outcome_from_json(kept["outcome"])
     return found
 
