@@ -71,6 +71,13 @@ def test_a_value_beyond_the_space_is_kept_where_it_is_and_only_learned_from(beyo
     assert one.notes == (said,)
 
 
+def test_a_real_number_is_on_its_grid_up_to_rounding_errors() -> None:
+    stepped = card(space=Space(*card().space, Float("dropout", 0.0, 0.5, step=0.1)))
+    one = fitting("past", stepped, [row(dropout=3 * 0.1), row(dropout=0.35)])
+    assert [(t.config["dropout"], t.runnable) for t in one.trials] == [(0.3, True), (0.35, False)]
+    assert one.notes == ("1 only learned from: dropout is off its grid, such as '0.35'",)
+
+
 def test_of_what_is_only_learned_from_the_first_reason_is_said_and_the_summary_has_the_count() -> None:
     one = fitting("past", card(), [row(), row(lr=0.5, width=100), row(width=100), row(None, "oom", width=100)])
     assert one.notes == (
