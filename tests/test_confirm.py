@@ -231,6 +231,15 @@ def test_a_run_without_a_value_is_counted_and_leaves_the_others(tmp_path: Path) 
     assert len(found.arms[0].values) == 2
     assert found.arms[0].without_value == ("diverged", "diverged")
     assert found.verdict.told_apart is not None
+    assert found.verdict.text.endswith("But the winner has no value on 2 of 4 fresh seeds: diverged.")
+
+
+def test_a_winner_that_fails_on_all_fresh_seeds_is_said_to_once(tmp_path: Path) -> None:
+    def failing(c: dict[str, Any], ctx: Any) -> float:
+        return float("nan") if c["lr"] == 0.011 else noisy(c, ctx)
+
+    text = studied(tmp_path).confirm(2, top=1, objective=failing).verdict.text
+    assert text == "The winner has no value on fresh seeds: diverged, diverged."
 
 
 def test_a_broken_program_stops_it_and_is_not_recorded(tmp_path: Path) -> None:

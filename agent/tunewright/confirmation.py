@@ -60,8 +60,8 @@ class Comparison:
     """The study's best configuration against the default."""
 
     told_apart: bool | None
-    """Whether the difference is more than chance (5%, two-sided); None where that cannot be said. A winner that breaks
-    a constraint may be told apart all the same: the text says so, and `Arm.broken`."""
+    """Whether the difference is more than chance (5%, two-sided); None where that cannot be said. A winner that fails
+    or breaks a constraint on some seeds may be told apart all the same: the text says so, and `Arm`."""
     text: str
     """The verdict in a sentence."""
     difference: float | None = None
@@ -123,17 +123,22 @@ def confirmation(study: "Study") -> Confirmation | None:
         return arm.label != winner, math.inf if arm.mean is None else metric.loss(arm.mean)
 
     verdict = _verdict(metric, winner, arms.get(winner), arms.get(default), same)
-    if winner in arms and (said := _breaks(arms[winner])):
-        verdict = replace(verdict, text=f"{verdict.text} {said}")
+    if winner in arms:
+        verdict = replace(verdict, text=" ".join([verdict.text, *_doubts(arms[winner])]))
     bounds = tuple(c.text for c in study.card.constraints)
     return Confirmation(metric.name, winner, default, tuple(sorted(arms.values(), key=place)), verdict, bounds)
 
 
-def _breaks(winner: Arm) -> str:
-    if not winner.broken:
-        return ""
-    bounds = ", ".join(sorted({text for texts in winner.broken.values() for text in texts}))
-    return f"But the winner does not keep {bounds} on {len(winner.broken)} of {len(winner.values)} fresh seeds."
+def _doubts(winner: Arm) -> list[str]:
+    """What else speaks against the winner, a sentence each."""
+    n, failed, said = len(winner.values), winner.without_value, []
+    if n and failed:
+        ends = ", ".join(dict.fromkeys(failed))
+        said.append(f"But the winner has no value on {len(failed)} of {n + len(failed)} fresh seeds: {ends}.")
+    if winner.broken:
+        bounds = ", ".join(sorted({text for texts in winner.broken.values() for text in texts}))
+        said.append(f"But the winner does not keep {bounds} on {len(winner.broken)} of {n} fresh seeds.")
+    return said
 
 
 def _arm(study: "Study", label: str, trial: Trial | None, by_index: dict[int, tuple[int, Outcome]]) -> Arm:
