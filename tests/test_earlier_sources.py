@@ -262,6 +262,18 @@ def test_one_of_our_own_studies_by_its_address_and_as_an_object(tmp_path: Path) 
 # -- several -----------------------------------------------------------------------------------------------------------
 
 
+def test_of_a_study_of_ours_the_latest_attempts_are_read_and_rows_of_others_are_not(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    with Tuner(card(), None, url, folder=tmp_path) as tuner:
+        tuner.tell(tuner.ask(), 0.5)
+        tuner.tell(tuner.ask(), status="oom")
+        tuner.study.requeue(tuner.study.trials()[1])
+        optuna.load_study(study_name="toy", storage=url).ask()
+        tuner.tell(tuner.ask(), 0.4)
+    found = read(url, card())
+    assert ([t.metrics for t in found.trials], found.given, found.notes) == ([{"loss": 0.5}, {"loss": 0.4}], 2, ())
+
+
 def test_the_metric_that_is_named_is_read_also_where_a_study_of_ours_measured_another_of_the_cards_name(
     tmp_path: Path,
 ) -> None:
