@@ -202,9 +202,12 @@ def test_sets_come_back_from_the_record_in_order_and_are_no_trials(tmp_path: Pat
     study = Study.open(card(), f"sqlite:///{tmp_path}/study.db")
     record(study, sets)
     record(study, [fitting("b", card(), [row(9.0)])])  # its name is there: the record stays
+    later = [fitting(name, card(), [row()]) for name in "edc"]
+    for one in later:
+        record(study, [one])
     study.close()
     again = Study.load(f"sqlite:///{tmp_path}/study.db")
-    assert recorded(again) == sets
+    assert recorded(again) == [*sets, *later]
     assert again.trials() == []
     assert again.best() is None
     assert again.front() == []
