@@ -125,6 +125,8 @@ def test_a_correction_holds(said: str, arguments: dict[str, Any]) -> None:
         "run 8 trials with 2 workers, no wait, make it 4",
         "run some more trials",
         "run trial 5",
+        "rerun trial 3 and 4",
+        "run trials 3 and 4 again",
         "pin it",
         "set lr to something small",
         "delete everything",

@@ -86,6 +86,8 @@ def rerun_trial(s: Sentence) -> Found | None:
     )
     if not s.has(again):
         return None
+    if len(trials_named(s)) > 1:
+        return "rerun_trial", {"trial": None}
     trial = trial_of(s)
     if trial is None:
         m = re.search(
