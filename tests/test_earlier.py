@@ -7,7 +7,7 @@ import pytest
 from toy import card, config
 
 from tunewright.card import TaskCard
-from tunewright.earlier import LEARNED, MOST, Earlier, Row, fitting, parsed, position, record, recorded, refitted
+from tunewright.earlier import LEARNED, MOST, Row, fitting, parsed, position, record, recorded, refitted
 from tunewright.errors import CardError, StudyError
 from tunewright.parameters import Choice, Float, Int
 from tunewright.space import Space
@@ -176,6 +176,9 @@ def test_inside_the_bounds_a_position_is_that_of_the_unit_cube(p: Any) -> None:
         (Choice("c", ["a", "b"]), "b", "b"),
         (Choice("c", ["a", "b"]), "z", "z"),
         (Choice("c", [True, False]), "False", False),
+        (Choice("c", [True, False]), "true", True),
+        (Choice("c", [True, False]), "1", "1"),
+        (Choice("c", ["Adam", "adam"]), " adam ", "adam"),
         (Choice("c", [8, 16]), "16.0", 16),
         (Choice("c", ["8", "16"]), "16", "16"),
         (Choice("c", [1, "1e0", "1.0"]), "1e0", "1e0"),
@@ -235,8 +238,9 @@ def test_a_set_that_was_not_written_to_its_end_is_not_there(tmp_path: Path) -> N
 def test_moved_bounds_are_looked_at_anew() -> None:
     one = fitting("past", card(), [row(lr=1e-4), row(lr=1e-2)])
     narrow = TaskCard(**{**_fields(), "space": Space(Float("lr", 1e-3, 1e-1, log=True), *list(card().space)[1:])})
-    assert [t.runnable for t in refitted(one, narrow).trials] == [False, True]
-    assert isinstance(refitted(one, narrow), Earlier)
+    found = refitted(one, narrow)
+    assert [t.runnable for t in found.trials] == [False, True]
+    assert found.notes == ("1 only learned from: lr is outside its bounds, such as '0.0001'",)
 
 
 def _fields() -> dict[str, Any]:
