@@ -13,7 +13,7 @@ from tunewright.llm.base import Reply
 from tunewright.llm.scripted import Scripted
 from tunewright.preview import preview
 from tunewright.report import earlier_lines, report
-from tunewright.space import Float, Space
+from tunewright.space import Float, Int, Space
 from tunewright.starting import EARLIER, TEXTBOOK, of_textbook
 from tunewright.turns import INITIAL, INITIAL_SMALL, TEXTBOOK_SMALL, WARM, WARM_SMALL
 from tunewright_tools.base import Outcome
@@ -323,6 +323,18 @@ def test_a_space_of_which_the_relations_leave_little_is_searched_all_the_same(
     assert len({tight.key(t.config) for t in found}) == 7
     assert all(tight.fulfils(t.config) for t in found)
     assert found[-1].source == "surrogate"
+
+
+def test_earlier_trials_run_also_where_no_other_configuration_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunewright.space._BATCHES", 1)
+    whole = Int("a", 1, 10**6, default=7)
+    tight = card(space=Space(whole, replace(whole, name="b"), relations=["a == b"]))
+    past = fitting("past", tight, [Row({"a": 5, "b": 5}, {"loss": 1.0}, "done")])
+    with Tuner(tight, None, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, earlier=[past]) as tuner:
+        found = tuner.run(lambda c: abs(c["a"] - 6.0), trials=2).trials
+    assert [(t.turn, t.config) for t in found] == [("default", {"a": 7, "b": 7}), ("earlier", {"a": 5, "b": 5})]
 
 
 def test_where_only_what_was_found_is_used_up_nobody_says_that_all_was_tried(

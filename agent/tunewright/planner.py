@@ -110,8 +110,9 @@ class Planner:
             return self._default()
         if turn == "earlier" or (turn == "textbook" and self._turns.textbook_starts(number, trials)):
             points = self._best_earlier if turn == "earlier" else self._turns.textbook
-            stand_in = self._quasi_random(self._views.taken(trials), "all such points were tried")
-            return replace(self._next_of(points, self._views.taken(trials)) or stand_in, turn=turn)
+            taken = self._views.taken(trials)
+            found = self._next_of(points, taken) or self._quasi_random(taken, "all such points were tried")
+            return replace(found, turn=turn)
         if turn == "sobol":
             return self._quasi_random(self._views.taken(trials), "a spread of first points")
         if turn == "llm" and self._asking and not wait:
