@@ -51,11 +51,11 @@ def test_trials_are_counted_down_and_come_back() -> None:
 
 
 def test_time_and_money_are_counted_as_they_are_used() -> None:
-    budget = Within(hours=1, usd=0.10)
-    assert not budget.approve(spend(1, 3601.0))
+    budget = Within(hours=0.5, usd=0.10)
+    assert not budget.approve(spend(1, 1801.0))
     assert not budget.approve(spend(1, 10.0, 0.11))
     assert budget.approve(spend(1, None, 0.10))
-    budget.use(seconds=3000.0, usd=0.06)
+    budget.use(seconds=1200.0, usd=0.06)
     assert budget.left() == Estimate(0, 600.0, pytest.approx(0.04))  # type: ignore[arg-type]
     assert not budget.approve(spend(1, 700.0))
     assert not budget.approve(spend(1, 500.0, 0.05))
