@@ -47,7 +47,18 @@ def test_trials_are_counted_down_and_come_back() -> None:
     assert budget.approve(spend(2))
     assert not budget.approve(spend(1))
     budget.give_back(1)
+    assert not budget.approve(spend(2))
     assert budget.approve(spend(1))
+
+
+def test_what_is_not_limited_is_not_counted() -> None:
+    trials, money = Within(trials=5), Within(usd=0.10)
+    trials.use(seconds=1e6, usd=1e6)
+    money.give_back(3)
+    assert trials.approve(spend(5, 1e6, 1e6))
+    assert money.approve(spend(10_000, 1e6, 0.10))
+    assert (trials.left_usd(), money.left_usd()) == (None, 0.10)
+    assert trials.used_up() is money.used_up() is None
 
 
 def test_time_and_money_are_counted_as_they_are_used() -> None:
