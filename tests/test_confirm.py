@@ -242,6 +242,14 @@ def test_a_winner_that_fails_on_all_fresh_seeds_is_said_to_once(tmp_path: Path) 
     assert text == "The winner has no value on fresh seeds: diverged, diverged."
 
 
+def test_a_configuration_that_fails_on_all_fresh_seeds_is_told_last(tmp_path: Path) -> None:
+    def failing(c: dict[str, Any], ctx: Any) -> float:
+        return float("nan") if c["lr"] == 0.05 else noisy(c, ctx)
+
+    found = studied(tmp_path).confirm(1, top=2, objective=failing)
+    assert [(a.label, a.mean is None) for a in found.arms] == [("1", False), ("0", False), ("2", True)]
+
+
 def test_a_broken_program_stops_it_and_is_not_recorded(tmp_path: Path) -> None:
     t = studied(tmp_path)
     with pytest.raises(ToolError, match="outside its configuration"):
