@@ -15,7 +15,7 @@ from tunewright.earlier import Earlier, Row, fitting
 from tunewright.earlier_sources import read, read_all
 from tunewright.errors import CardError, StudyError
 from tunewright.export.study import study_to
-from tunewright.space import Choice, Space
+from tunewright.space import Choice, Float, Space
 from tunewright.study import Study
 from tunewright_tools.base import Outcome
 
@@ -272,6 +272,9 @@ def test_of_a_study_of_ours_the_latest_attempts_are_read_and_rows_of_others_are_
         tuner.tell(tuner.ask(), 0.4)
     found = read(url, card())
     assert ([t.metrics for t in found.trials], found.given, found.notes) == ([{"loss": 0.5}, {"loss": 0.4}], 2, ())
+    wider = card(space=Space(*card().space, Float("dropout", 0.0, 0.5)))
+    found = read({"storage": url, "assume": {"dropout": 0.1}}, wider)
+    assert [t.config["dropout"] for t in found.trials] == [0.1, 0.1]
 
 
 def test_the_metric_that_is_named_is_read_also_where_a_study_of_ours_measured_another_of_the_cards_name(
