@@ -120,3 +120,4 @@ def test_two_talks_about_one_study_lose_nothing_of_each_other(tmp_path: Path) ->
     later = History()
     later.attach(Study.load(storage, "toy"))
     assert [s.content for s in later.said] == [f"{who} {i}" for i in range(3) for who in ("one", "other")]
+    assert later.recent() == later.said
