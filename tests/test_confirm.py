@@ -100,6 +100,11 @@ def test_welch_is_scipys(one: tuple[float, ...]) -> None:
     assert worse.told_apart is True
     assert worse.difference < 0
     assert worse.text.startswith("The winner is worse than the default")
+    better = _verdict(metric, "3", arm("3", 0.9, 0.91, 0.92), arm("0", 0.1, 0.11, 0.12), False)
+    assert better.text.startswith("The winner is told apart from the default")
+    unclear = _verdict(metric, "3", arm("3", *other), arm("0", *one), False)
+    assert unclear.told_apart is False
+    assert unclear.text.endswith("3 seeds).")  # no number of seeds would show the worse one to be better
 
 
 @pytest.mark.parametrize("spreads", [(1.0, 1.0), (1.0, 0.3)])
