@@ -1,3 +1,5 @@
+from typing import Any
+
 from tunewright import Tuner
 from tunewright.verbs import Session, call
 
