@@ -98,7 +98,11 @@ def test_what_is_visible(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Non
     for given, seen in {"-1": (), "0,-1,1": (0,), "NoDevFiles": (), "GPU-8932f937,0": ("GPU-8932f937", 0)}.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
         assert visible() == seen
-    for given in ("0,0", "0,1,0", "GPU-a,GPU-a", "MIG-1,MIG-1"):
+    for given in ("0,-1,-1", "0,-1,0"):  # none is named twice: the second word is not read any more
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+        assert visible() == (0,)
+        assert torch.cuda._parse_visible_devices() == [0]
+    for given in ("0,0", "0,1,0", "GPU-a,GPU-a", "MIG-1,MIG-1", "0,0,-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
         assert visible() == ()
         assert torch.cuda._parse_visible_devices() == []

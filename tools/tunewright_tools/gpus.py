@@ -166,13 +166,13 @@ def visible() -> tuple[int | str, ...]:
         if given is not None:
             words = [word.strip() for word in given.split(",")]
             named = [int(word) if word.isdecimal() else word for word in words if word]
-        if len(set(named)) < len(named):
-            return ()
         found: list[int | str] = []
-        for device in named:
-            # As CUDA does: what comes after an index that is none, such as -1, is not seen.
+        for place, device in enumerate(named):
+            # As CUDA does: what comes after an index that is none, such as -1, is not read.
             if device >= count if isinstance(device, int) else not device.startswith(("GPU-", "MIG-")):
                 break
+            if device in named[:place]:
+                return ()
             handle = None if isinstance(device, str) else _ask(nvml, nvml.nvmlDeviceGetHandleByIndex, device)
             slices = [] if handle is None else _slices(nvml, handle)
             found += [str(_ask(nvml, nvml.nvmlDeviceGetUUID, part)) for part in slices] or [device]
