@@ -26,13 +26,15 @@ class Answer:
     """One scripted answer. `fault` overrides the rest in part:
 
     close: the connection is reset in the middle of the body (of a stream: after its first piece of text);
-    hang: nothing is sent until the server closes; dribble: a byte of white space every 50 ms, for ever;
+    hang: nothing is sent until the server closes; dribble: a byte of white space every 50 ms, for ever; muse: a stream
+    that thinks a word every 50 ms, likewise;
     garbage: 200 with an HTML page; no_text: 200 with bytes that are no UTF-8; truncate: 200 with half of the JSON body;
     error_in_200: 200 with an error object; no_finish: a stream that ends without a finish reason;
     no_stream: a whole answer where a stream was asked for; no_choices: an answer with usage and nothing else.
     """
 
     text: str = ""
+    thought: str = ""
     tool_calls: Sequence[tuple[str, str]] = ()
     """(name, text of the arguments)"""
     finish: str | None = None
@@ -41,7 +43,7 @@ class Answer:
     error: str = "scripted fault"
     headers: dict[str, str] = field(default_factory=dict)
     fault: (
-        Literal["close", "hang", "dribble", "garbage", "no_text", "truncate", "error_in_200"]
+        Literal["close", "hang", "dribble", "muse", "garbage", "no_text", "truncate", "error_in_200"]
         | Literal["no_finish", "no_stream", "no_choices"]
         | None
     ) = None
@@ -94,6 +96,8 @@ class OpenAIServer:
         self.echo_key = echo_key
         self.requests: list[Seen] = []
         self.closing = threading.Event()
+        self.left = threading.Event()
+        """Set when a client went away from a stream that had not ended."""
         self._always = replies if callable(replies) else None
         self._replies = [] if callable(replies) else list(replies)
         self._lock = threading.Lock()
@@ -188,6 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer = owner.next_answer(body)
         if answer.fault in ("hang", "dribble"):
             self._stall(owner, answer.fault)
+        elif answer.fault == "muse":
+            self._muse(owner, body)
         elif answer.status != 200:
             self._error(answer.status, answer.error, answer.headers)
         elif answer.fault == "garbage":
@@ -238,6 +244,8 @@ class _Handler(BaseHTTPRequestHandler):
             for index, (name, arguments) in enumerate(answer.tool_calls)
         ]
         message: dict[str, Any] = {"role": "assistant", "content": answer.text or None}
+        if answer.thought:
+            message["reasoning_content"] = answer.thought
         if calls:
             message["tool_calls"] = calls
         finish = answer.finish or ("tool_calls" if calls else "stop")
@@ -259,6 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(200, {"Content-Type": "text/event-stream", "Connection": "close"})
         self.close_connection = True
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+        deltas += [{"reasoning_content": answer.thought[i : i + 4]} for i in range(0, len(answer.thought), 4)]
         deltas += [{"content": answer.text[start : start + 4]} for start in range(0, len(answer.text), 4)]
         for index, (name, arguments) in enumerate(answer.tool_calls):
             head = {"index": index, "id": f"call_{index}", "type": "function"}
@@ -297,6 +306,15 @@ class _Handler(BaseHTTPRequestHandler):
                 if fault == "dribble":
                     self.wfile.write(b" ")
                     self.wfile.flush()
+
+    def _muse(self, owner: OpenAIServer, body: dict[str, Any]) -> None:
+        self._head(200, {"Content-Type": "text/event-stream", "Connection": "close"})
+        self.close_connection = True
+        try:
+            while not owner.closing.wait(0.05):
+                self._event(body, [{"index": 0, "delta": {"reasoning_content": "hm "}, "finish_reason": None}])
+        except OSError:
+            owner.left.set()
 
     def _reset(self) -> None:
         self.close_connection = True

@@ -187,6 +187,30 @@ def test_a_reply_without_end_is_no_reply(stream: bool, monkeypatch: pytest.Monke
     assert len(run(["x" * 1_000])[0].text) == 1_000
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "answer", [Answer("hi", thought="x" * 1_000), Answer("hi", tool_calls=[("stop", "x" * 1_000)])]
+)
+def test_thoughts_and_arguments_without_end_are_no_reply(
+    answer: Answer, stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunewright.llm.completions._LONGEST_REPLY", 1_001)
+    error, server = fail([answer, "never reached"], ask(on_text=(lambda text: None) if stream else None))
+    assert "answered with more than 1,001 characters" in error.message
+    assert len(server.chats) == 1
+
+
+def test_a_stream_that_only_thinks_is_left_at_the_deadline_and_not_read_on() -> None:
+    shown: list[str] = []
+    with OpenAIServer([Answer(fault="muse")]) as server:
+        chat = chat_on(server)
+        with pytest.raises(ModelError, match="within the deadline"):
+            chat.complete(ask(deadline_s=0.5, on_text=shown.append))
+        assert server.left.wait(20)
+        chat.close()
+    assert shown == []
+
+
 def test_an_error_inside_a_200_is_judged_by_its_code() -> None:
     reply, server, _ = run([Answer(fault="error_in_200", error="upstream down"), "hello"])
     assert reply.text == "hello"

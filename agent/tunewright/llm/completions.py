@@ -32,7 +32,8 @@ from tunewright.llm.wire import (
 )
 
 _LONGEST_REPLY = 1_000_000
-"""Characters; many times what the longest request allows. More is a broken server's, and would stay in the record."""
+"""Characters, thoughts and arguments of calls included; many times what the longest request allows. More is a broken
+server's, and would stay in the record."""
 _REFUSED = frozenset({400, 422})  # 422: servers built on FastAPI say so to a field that they do not know
 _ADAPTABLE = ("max_tokens", "temperature", "seed", "stream_options")
 _UNSUPPORTED = re.compile(
@@ -178,8 +179,8 @@ class CompletionsChat(ABC):
 
         def show(text: str) -> None:
             nonlocal shown
-            shown = True
-            if on_text is not None:
+            shown = shown or bool(text)
+            if text and on_text is not None:
                 on_text(text)
 
         try:
@@ -203,18 +204,17 @@ class CompletionsChat(ABC):
             if not arguments.get("stream"):
                 exchange = read_answer(answer)
                 if exchange is not None:
-                    self._bounded(len(exchange.text) + sum(map(len, exchange.raw_arguments)))
+                    self._bounded(sum(map(len, (exchange.text, exchange.thought, *exchange.raw_arguments))))
             else:
                 heard = 0
 
-                def hear(piece: str) -> None:
+                def hear(characters: int) -> None:
                     nonlocal heard
-                    heard += len(piece)
+                    heard += characters
                     self._bounded(heard)
-                    emit(piece)
 
                 try:
-                    exchange = read_stream(answer, hear)
+                    exchange = read_stream(answer, emit, hear)
                 finally:
                     getattr(answer, "close", lambda: None)()
         except ModelError:

@@ -101,10 +101,16 @@ def read_answer(answer: Any) -> Exchange | None:
     return exchange
 
 
-def read_stream(chunks: Iterable[Any], emit: Callable[[str], None]) -> Exchange:
-    """Return the pieces of a streamed answer put together; `emit` gets each piece of text as it comes.
+def read_stream(
+    chunks: Iterable[Any], emit: Callable[[str], None], hear: Callable[[int], None] = lambda characters: None
+) -> Exchange:
+    """Return the pieces of a streamed answer put together.
 
     A stream that ends without saying that it is finished leaves `finish` None.
+
+    Args:
+        emit: gets each piece of text as it comes, and an empty one for each piece of anything else.
+        hear: gets the number of characters of each piece, thoughts and arguments of calls included, before it is kept.
     """
     exchange = Exchange()
     text: list[str] = []
@@ -117,11 +123,11 @@ def read_stream(chunks: Iterable[Any], emit: Callable[[str], None]) -> Exchange:
         for choice in (getattr(chunk, "choices", None) or [])[:1]:
             exchange.finish = getattr(choice, "finish_reason", None) or exchange.finish
             delta = getattr(choice, "delta", None)
-            piece = _said(delta)
-            thoughts.append(_thought(delta))
-            if piece:
-                text.append(piece)
-                emit(piece)
+            piece, thought = _said(delta), _thought(delta)
+            hear(len(piece) + len(thought))
+            text.append(piece)
+            thoughts.append(thought)
+            emit(piece)
             for call in getattr(delta, "tool_calls", None) or []:
                 index, call_id = getattr(call, "index", None) or 0, getattr(call, "id", None) or ""
                 function = getattr(call, "function", None)
@@ -135,7 +141,9 @@ def read_stream(chunks: Iterable[Any], emit: Callable[[str], None]) -> Exchange:
                 extras[id(parts)] = _extra(call) or extras.get(id(parts))
                 parts[0] = parts[0] or call_id
                 parts[1] = parts[1] or name
-                parts[2] += _as_text(getattr(function, "arguments", None))
+                arguments = _as_text(getattr(function, "arguments", None))
+                hear(len(arguments))
+                parts[2] += arguments
     exchange.text = "".join(text)
     exchange.thought = "".join(thoughts)
     for number, (_, parts) in enumerate(sorted(calls, key=lambda call: call[0])):
