@@ -41,6 +41,7 @@ class Answer:
     tokens: tuple[int, int] | None = (11, 7)
     status: int = 200
     error: str = "scripted fault"
+    code: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     fault: (
         Literal["close", "hang", "dribble", "muse", "garbage", "no_text", "truncate", "error_in_200"]
@@ -195,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif answer.fault == "muse":
             self._muse(owner, body)
         elif answer.status != 200:
-            self._error(answer.status, answer.error, answer.headers)
+            self._error(answer.status, answer.error, answer.headers, answer.code)
         elif answer.fault == "garbage":
             self._send(b"<html>a login page</html>", "text/html")
         elif answer.fault == "no_text":
@@ -219,10 +220,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _sent_key(self) -> str:
         return str(self.headers.get("Authorization", "")).removeprefix("Bearer ")
 
-    def _error(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
+    def _error(self, status: int, text: str, headers: dict[str, str] | None = None, code: str | None = None) -> None:
         if self.server.owner.echo_key:
             text += f" (key {self._sent_key()})"
-        error = {"error": {"message": text, "type": "scripted", "param": None, "code": None}}
+        error = {"error": {"message": text, "type": "scripted", "param": None, "code": code}}
         self._send(json.dumps(error).encode(), "application/json", status, headers)
 
     def _json(self, body: object) -> None:

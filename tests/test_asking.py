@@ -10,6 +10,7 @@ import pytest
 from toy import answers, card, config, objective
 
 from tunewright import Tuner
+from tunewright.errors import ModelError
 from tunewright.events import Finished, Silenced, Started
 from tunewright.llm.base import Reply
 from tunewright.llm.scripted import Scripted
@@ -76,6 +77,19 @@ def test_a_model_that_never_comes_to_an_answer_is_left_alone(tmp_path: Path) -> 
         told = [event.reason for event in tuner.events(objective, trials=40) if isinstance(event, Silenced)]
     assert len(cut.requests) == 4
     assert "was cut at 2" in told[0]
+
+
+def test_a_model_whose_account_is_empty_is_left_alone_at_once_and_the_study_goes_on(tmp_path: Path) -> None:
+    def refused(request: Any) -> Any:
+        raise ModelError("toy: HTTP 402 from toy: Insufficient Balance", "top it up", no_credit=True)
+
+    model = Scripted([refused], repeat_last=True)
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        events = list(tuner.events(objective, trials=8))
+    assert len(model.requests) == 1
+    (silenced,) = [event.reason for event in events if isinstance(event, Silenced)]
+    assert silenced == "the model's account has no credit left (toy: HTTP 402 from toy: Insufficient Balance)"
+    assert sum(isinstance(event, Finished) for event in events) == 8
 
 
 @pytest.mark.parametrize(

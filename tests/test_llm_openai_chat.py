@@ -112,6 +112,32 @@ def test_the_callers_own_mistakes_are_not_tried_again(status: int) -> None:
     assert error.hint
 
 
+QUOTA = "You exceeded your current quota, please check your plan and billing details."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(status=429, error=QUOTA, code="insufficient_quota"),  # OpenAI
+        Answer(status=402, error="Insufficient Balance"),  # DeepSeek, OpenRouter
+        Answer(status=400, error="Your credit balance is too low to access the Anthropic API."),
+        Answer(status=403, error="Your team has either used all available credits or reached its spending limit."),
+    ],
+)
+def test_an_account_without_credit_is_not_asked_again(answer: Answer) -> None:
+    error, server = fail([answer, "never reached"], ask(schema=SCHEMA))
+    assert len(server.chats) == 1
+    assert error.no_credit
+    assert not error.retryable
+    assert answer.error in error.message
+    assert "no credit" in error.hint
+
+
+def test_a_rate_limit_in_the_words_of_an_empty_account_is_tried_again() -> None:
+    reply, server, _ = run([Answer(status=429, error=f"{QUOTA} Please retry in 3.1s.", code="429"), "hello"])  # Gemini
+    assert (reply.text, len(server.chats)) == ("hello", 2)
+
+
 def test_a_wrong_key_is_401_and_says_where_to_look() -> None:
     with OpenAIServer(["hello"], key="sk-another-key-entirely") as server:
         chat = chat_on(server)

@@ -59,13 +59,15 @@ class ModelError(TunerError):
 
     Args:
         retryable: whether the same request may succeed later (a busy server, a broken connection).
+        no_credit: whether the account has nothing left to spend, so that no other request will be answered either.
     """
 
     exit_code = 4
 
-    def __init__(self, message: str, hint: str, *, retryable: bool = False) -> None:
+    def __init__(self, message: str, hint: str, *, retryable: bool = False, no_credit: bool = False) -> None:
         super().__init__(message, hint)
         self.retryable = retryable
+        self.no_credit = no_credit
 
 
 class ToolError(TunerError):

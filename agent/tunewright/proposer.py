@@ -46,10 +46,13 @@ class Proposer:
         self.unanswered: deque[str] = deque()
         """Why questions came to nothing, in words for the person, who has not been told yet."""
         self._failed_in_a_row = 0
+        self._no_credit = False
         self._last_error = ""
 
     def silenced(self) -> str | None:
         """Why the model is no longer asked, in words for the person; None while it is."""
+        if self._no_credit:
+            return f"the model's account has no credit left ({self._last_error})"
         if self._failed_in_a_row >= FAILURES:
             return f"the model failed {self._failed_in_a_row} times in a row (last: {self._last_error})"
         if self.budget_usd is not None and not self._free():
@@ -158,6 +161,7 @@ class Proposer:
             reply = self.chat.complete(request)
         except ModelError as e:
             self._failed(e.message.split("\n")[0])
+            self._no_credit = e.no_credit
             self.unanswered.append(f"{e.message}; {e.hint}")
             return Reply(text="", seconds=time.time() - started), str(e)
         return reply, ""

@@ -122,7 +122,8 @@ class CompletionsChat(ABC):
                     sleep=self._sleep,
                 )
             except Fault as fault:
-                if fault.status not in _REFUSED and not _NO_ROUTE.search(fault.message.lower()):
+                another_form = fault.status in _REFUSED or _NO_ROUTE.search(fault.message.lower())
+                if fault.no_credit or not another_form:
                     raise fault from None
                 if self._adapt(fault.message, arguments):
                     continue

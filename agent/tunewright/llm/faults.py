@@ -9,6 +9,11 @@ from tunewright.llm.retry import Fault
 from tunewright.redact import Redactor
 
 _TOO_LONG = re.compile(r"context.?(length|window|size)|(prompt|input|request) is too (long|large)|request_too_large")
+# "exceeded your current quota" is not among them: Gemini says so where a minute's requests are used up.
+_NO_CREDIT = re.compile(
+    r"insufficient.?(quota|balance|credits?\b|funds)|credit balance is too low|used all available credits"
+    r"|exceeded_current_quota_error|billing_(hard_limit_reached|not_active)"
+)
 _LONGEST = 600  # characters of a server's own words that a person is shown
 _SCOPES = ("missing scopes", "api.model.read")  # a restricted key that may chat but not list models
 
@@ -46,7 +51,7 @@ def to_fault(error: Exception, at: Endpoint) -> Fault | None:
             kind="connection",
         )
     if isinstance(status, int) and not isinstance(error, json.JSONDecodeError):
-        return status_fault(status, words, at, _headers(error))
+        return status_fault(status, words, at, _headers(error), _code(getattr(error, "body", None)))
     if "APIError" in kinds:  # an error event inside a stream that began with 200
         return body_fault(getattr(error, "body", None) or words, at)
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) or "OpenAIError" in kinds:
@@ -54,9 +59,12 @@ def to_fault(error: Exception, at: Endpoint) -> Fault | None:
     return None
 
 
-def status_fault(status: int, words: str, at: Endpoint, headers: dict[str, str] | None = None) -> Fault:
-    """Return the fault for an HTTP status; `words` are the server's own, already without keys."""
-    if status in (401, 403):
+def status_fault(status: int, words: str, at: Endpoint, headers: dict[str, str] | None = None, code: str = "") -> Fault:
+    """Return the fault for an HTTP status; `words` are the server's own, already without keys, `code` is its code."""
+    no_credit = status == 402 or (400 <= status < 500 and bool(_NO_CREDIT.search(f"{code} {words}".lower())))
+    if no_credit:
+        hint = "the account has no credit left: top it up, or name another model or --model local"
+    elif status in (401, 403):
         hint = at.key_hint
     elif status == 404:
         hint = f"check the model's name and the address {at.where} (it usually ends in /v1)"
@@ -68,9 +76,8 @@ def status_fault(status: int, words: str, at: Endpoint, headers: dict[str, str] 
         hint = "the prompt is too long for this model or server: name a model with a longer context"
     else:
         hint = "the endpoint refuses this request as it stands; its own words say why"
-    return Fault(
-        f"{at.name}: HTTP {status} from {at.where}: {words}", hint, kind="status", status=status, headers=headers
-    )
+    said = f"{at.name}: HTTP {status} from {at.where}: {words}"
+    return Fault(said, hint, kind="status", status=status, headers=headers, no_credit=no_credit)
 
 
 def body_fault(body: object, at: Endpoint) -> Fault:
@@ -83,7 +90,7 @@ def body_fault(body: object, at: Endpoint) -> Fault:
     if status is None and "server_error" in (kind, text):
         status = 500
     if status is not None:
-        return status_fault(status, words, at)
+        return status_fault(status, words, at, code=_code(body))
     return Fault(f"{at.name}: {at.where} answered with an error: {words}", "its own words say why", kind="reply")
 
 
@@ -124,6 +131,12 @@ def _words(error: Exception) -> str:
         if isinstance(inner, dict) and inner.get("message"):
             return str(inner["message"])
     return str(error) or type(error).__name__
+
+
+def _code(body: object) -> str:
+    """The server's type and code of an error, which are plainer than its words; empty where it sent none."""
+    inner = body.get("error", body) if isinstance(body, dict) else None
+    return f"{inner.get('type', '')} {inner.get('code', '')}" if isinstance(inner, dict) else ""
 
 
 def _headers(error: Exception) -> dict[str, str]:

@@ -31,6 +31,7 @@ class Fault(ModelError):  # noqa: N818
         status: the HTTP status, where there was one.
         headers: those of the answer; only Retry-After is read.
         final: do not try again although the kind would allow it (text of a broken reply was already shown).
+        no_credit: see `ModelError`; such a fault is never tried again.
     """
 
     def __init__(
@@ -42,9 +43,10 @@ class Fault(ModelError):  # noqa: N818
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
         final: bool = False,
+        no_credit: bool = False,
     ) -> None:
         transient = kind in ("connection", "timeout") or (status is not None and is_transient(status))
-        super().__init__(message, hint, retryable=transient)
+        super().__init__(message, hint, retryable=transient and not no_credit, no_credit=no_credit)
         self.kind = kind
         self.status = status
         self.final = final
