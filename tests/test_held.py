@@ -41,6 +41,21 @@ def test_another_value_is_a_fault_that_names_the_held_one():
     )
 
 
+def test_true_is_spelt_in_faults_as_a_card_and_a_reply_spell_it():
+    """A model reads them where it is asked again: told to send True, it sends text, or what is no JSON."""
+    space = Space(Choice("flip", [True, False, "both"]), Choice("mean", [1, "yes", 0.5]))
+    absent = space.check({"flip": "True"})
+    assert [str(f) for f in absent.faults] == [
+        "flip = 'True' is not one of true, false, 'both'",
+        "mean is missing; it takes one of 1, 'yes', 0.5",
+    ]
+    held = space.with_held({"flip": [True, "both"]})
+    assert [str(f) for f in held.check({"flip": False, "mean": True}).faults] == [
+        "flip = false, but it is held to one of true, 'both'",
+        "mean = true is not one of 1, 'yes', 0.5",
+    ]
+
+
 def test_letting_go_gives_the_space_back():
     assert HELD.with_held({"batch": None, "optimizer": None}) == SPACE
     assert HELD != SPACE

@@ -1,6 +1,5 @@
 """All that a model is told of a study, as plain data; the templates decide how it is said."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from tunewright.card import TaskCard
 from tunewright.card_parts import GIB
 from tunewright.dataset import Dataset
 from tunewright.derived import formula
+from tunewright.parameter import spelt
 from tunewright.parameters import Choice, Parameter, Scalar
 from tunewright.space import Space
 from tunewright.textbook import View
@@ -202,25 +202,18 @@ def _space(card: TaskCard, textbook: Mapping[str, View]) -> SpaceBrief:
 def _parameter(space: Space, p: Parameter, view: View | None) -> ParameterBrief:
     scale = "log" if getattr(p, "log", False) else "logit" if getattr(p, "logit", False) else ""
     steps = f" in steps of {p.step:g}" if getattr(p, "step", None) and p.name not in space.held else ""  # type: ignore[attr-defined]
-    accepts = space.accepts(p.name) + steps
-    if isinstance(p, Choice):
-        values = space.held[p.name].values if p.name in space.held else p.choices
-        accepts = accepts.replace(", ".join(map(repr, values)), ", ".join(map(_as_json, values)))
     when = " and ".join(f"{parent} is {' or '.join(_plain(v) for v in values)}" for parent, values in p.when.items())
     start = space.hold({p.name: p.start})[p.name]
     usual = None
     if view is not None and p.name not in space.held:
         usual = TextbookBrief(view.guess, view.low, view.high, view.allowed)
-    return ParameterBrief(p.name, accepts, scale, p.unit, start, p.assumed, when, p.about.rstrip("."), usual)
-
-
-def _as_json(value: Any) -> str:
-    """A choice as the reply has to spell it: true, where Python says True."""
-    return json.dumps(value) if isinstance(value, bool) else repr(value)
+    return ParameterBrief(
+        p.name, space.accepts(p.name) + steps, scale, p.unit, start, p.assumed, when, p.about.rstrip("."), usual
+    )
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else _as_json(value)
+    return value if isinstance(value, str) else spelt(value)
 
 
 def _budget(card: TaskCard, trials: Sequence[Trial], trials_left: int | None) -> BudgetBrief:

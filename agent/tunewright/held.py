@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import SpaceError, did_you_mean
-from tunewright.parameter import Parameter, unboxed
+from tunewright.parameter import Parameter, spelt, unboxed
 
 if TYPE_CHECKING:
     from tunewright.parameter import Units
@@ -43,7 +43,7 @@ class Held:
     def text(self) -> str:
         """Which values, in words."""
         kind = "at" if len(self.values) == 1 else "to one of"
-        return f"held {kind} {', '.join(map(repr, self.values))}"
+        return f"held {kind} {', '.join(map(spelt, self.values))}"
 
     def start(self, value: Any) -> Any:
         """The value itself where it is allowed, else the first that is."""

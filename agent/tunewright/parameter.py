@@ -23,6 +23,11 @@ def unboxed(value: Any) -> Any:
     return value.item() if numpys else value
 
 
+def spelt(value: Any) -> str:
+    """A value as a card and a model's reply spell it: true, where Python says True."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
 class Parameter(ABC):
     """What all parameters share; the kinds below are frozen dataclasses."""
 

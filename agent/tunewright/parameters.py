@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunewright.errors import SpaceError
 from tunewright.numeric import Float, Int
-from tunewright.parameter import Parameter, Scalar, When, unboxed
+from tunewright.parameter import Parameter, Scalar, When, spelt, unboxed
 
 if TYPE_CHECKING:
     from tunewright.parameter import Units
@@ -61,7 +61,7 @@ class Choice(Parameter):
             )
 
     def accepts(self) -> str:
-        return "one of " + ", ".join(repr(choice) for choice in self.choices)
+        return "one of " + ", ".join(map(spelt, self.choices))
 
     def index(self, value: Any) -> int | None:
         """Place of a value in `choices`; None when it is not among them (true is not 1)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import SpaceError, did_you_mean
 from tunewright.held import Held, plain, read_held
-from tunewright.parameter import unboxed
+from tunewright.parameter import spelt, unboxed
 from tunewright.parameters import Choice, Float, Int, Parameter
 from tunewright.relations import Relation
 from tunewright_tools.base import Config
@@ -197,16 +197,18 @@ class Space:
                 continue
             fault = p.fault(config[name])
             if fault:
-                faults.append(Fault(name, config[name], f"{name} = {config[name]!r} {fault}"))
+                faults.append(Fault(name, config[name], f"{name} = {spelt(config[name])} {fault}"))
             elif name in self.held and not self.held[name].allows(config[name]):
-                faults.append(Fault(name, config[name], f"{name} = {config[name]!r}, but it is {self.accepts(name)}"))
+                faults.append(
+                    Fault(name, config[name], f"{name} = {spelt(config[name])}, but it is {self.accepts(name)}")
+                )
             else:
                 kept[name] = p.round(config[name])
         if not faults:
             for r in self.relations:
                 if not r.holds(kept):
                     seen = {name: kept[name] for name in r.names if name in kept}
-                    values = ", ".join(f"{k} = {v!r}" for k, v in seen.items())
+                    values = ", ".join(f"{k} = {spelt(v)}" for k, v in seen.items())
                     faults.append(Fault(r.text, seen, f"{r.text} does not hold with {values}"))
         ignored = tuple(name for name in config if name not in active and config[name] is not None)
         return Checked(kept, tuple(faults), ignored)
