@@ -134,13 +134,36 @@ def test_missing_cells_that_the_estimator_does_not_take_are_no_divergence(tmp_pa
 
 
 @pytest.mark.parametrize(("cell", "said"), [("", "has missing cells"), ("inf", "has cells of inf")])
-def test_one_cell_that_the_estimator_does_not_take_is_no_divergence(cell: str, said: str, tmp_path: Path) -> None:
+def test_one_cell_that_the_estimator_does_not_take_is_no_divergence(
+    cell: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     # The row is in the fold that is scored first, so fitting alone would not meet it.
     rows = [f"{i % 7},{cell if i == 6 else i % 5},{i % 2}" for i in range(30)]
     (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows]))
-    with pytest.raises(ValueError, match=said) as raised:
+    with pytest.raises(SystemExit, match="1"):
         sklearn_cv.main([KNN, f"--data={tmp_path / 't.csv'}"])
-    assert from_text(f"ValueError: {raised.value}") is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert from_text(line) is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([KNN, "n_neighbors=0"], "The 'n_neighbors' parameter of KNeighborsClassifier must be an int in the range"),
+        ([KNN, "p=-1"], "Got -1 instead."),
+        (["--estimator=sklearn.svm.SVC", "C=strong"], "must be a float in the range (0.0, inf]. Got 'strong' instead."),
+    ],
+)
+def test_a_value_that_the_estimator_does_not_take_is_said_in_one_line(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        sklearn_cv.main([*argv, "--data=iris"])
+    line, *more = capsys.readouterr().err.splitlines()
+    assert (ended.value.code, more) == (1, [])  # with 2, the command itself would be at fault
+    assert line.startswith("sklearn_cv: error: The '")
+    assert said in line
 
 
 def test_finished_folds_are_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

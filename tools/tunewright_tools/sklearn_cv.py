@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .sklearn_cv_data import BUILT_IN, InputError, read_data
+from .torch_errors import ConflictError, conflict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -199,6 +200,7 @@ def run(given: argparse.Namespace) -> None:
 
     Raises:
         InputError: something on the command line cannot be used.
+        ConflictError: the estimator does not take a parameter's value, or cells of the data.
     """
     import numpy as np
     from sklearn.base import clone, is_classifier
@@ -264,25 +266,28 @@ def _cut(split: Any, targets: "Array") -> list[tuple["Array", "Array"]]:
 
 @contextlib.contextmanager
 def _takes(model: Any, features: "Array") -> Iterator[None]:
-    """Ends a block in which the estimator fits or predicts with words of our own where it takes no such cells.
+    """Ends a block in which the estimator fits or predicts with one line where it takes no such value or cells.
 
     Raises:
-        ValueError: scikit-learn's own words for that, an input that contains NaN or infinity, read as if the training
-            had diverged.
+        ConflictError: a parameter of the estimator has a value that it does not take, or the data has cells that it
+            does not take: scikit-learn's words for that, an input that contains NaN or infinity, read as if the
+            training had diverged.
     """
     import numpy as np
 
     try:
         yield
     except ValueError as error:
+        if type(error).__name__ == "InvalidParameterError":  # a class of a private module
+            raise ConflictError(" ".join(str(error).split())) from None
         last = model.steps[-1][1] if hasattr(model, "steps") else model
         if "NaN" in str(error) and np.isnan(features).any():
-            raise ValueError(
+            raise ConflictError(
                 f"the data has missing cells, and {type(last).__name__} takes none: fill them in, or begin the "
                 "pipeline with sklearn.impute.SimpleImputer"
             ) from None
         if "infinity" in str(error) and (np.abs(features) > np.finfo(np.float32).max).any():
-            raise ValueError(
+            raise ConflictError(
                 f"the data has cells of {np.nanmax(np.abs(features)):g}, and {type(last).__name__} takes none as "
                 "large: put right or empty what is no measurement"
             ) from None
@@ -295,7 +300,7 @@ def _digits(score: Any) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code 0; 2 with a message where the command line cannot be used."""
+    """Exit code 0; with a message, 2 where the command line cannot be used, 1 where the estimator does not fit."""
     options = parser()
     given = options.parse_intermixed_args(argv)  # name=value may stand among the options
 
@@ -314,6 +319,8 @@ def main(argv: list[str] | None = None) -> int:
         run(given)
     except InputError as error:
         refuse(str(error))
+    except ConflictError as error:
+        conflict(options, str(error))
     return 0
 
 
