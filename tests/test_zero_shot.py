@@ -211,9 +211,9 @@ def test_relations_hold() -> None:
 
 @pytest.mark.parametrize("n", [0, -1])
 def test_no_points_are_refused(n: int) -> None:
-    with pytest.raises(TunerError, match="ask for 1 or more"):
+    with pytest.raises(TunerError, match="give a whole number of 1 or more"):
         warmstart(card(), n=n, model=None)
-    with pytest.raises(TunerError, match="the seed is -1"):
+    with pytest.raises(TunerError, match="seed is -1"):
         warmstart(card(), model=None, seed=-1)
 
 

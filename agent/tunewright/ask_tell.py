@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Self, overload
 
 from tunewright.card import TaskCard
-from tunewright.errors import CardError, StudyError
+from tunewright.errors import CardError, StudyError, whole
 from tunewright.jobs import HEARTBEAT_S
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
@@ -22,7 +22,7 @@ from tunewright.pruning.early import EarlyStop
 from tunewright.result import Result, result_of
 from tunewright.rivals import Withdrawn
 from tunewright.stopping import StopReason, busy_seconds, stop_reason
-from tunewright.telling import outcome_of, point_of
+from tunewright.telling import check_is_trial, outcome_of, point_of
 from tunewright.trial import Trial
 from tunewright.view import NothingLeft
 from tunewright_tools.base import Config, Outcome, Status, Telemetry
@@ -82,8 +82,9 @@ class AskTell:
 
         Raises:
             StudyError: the study has ended and not one is left (`stopped` says why).
+            CardError: n is no whole number of 0 or more.
         """
-        wanted = 1 if n is None else n
+        wanted = 1 if n is None else whole(n, "n", 0)
         trials: list[Trial] = []
         while len(trials) < wanted and (trial := self._asked()):
             trials.append(trial)
@@ -145,7 +146,11 @@ class AskTell:
 
         No machine can look at the processes of another: after three minutes of silence a trial counts as lost to it,
         and runs again.
+
+        Raises:
+            TunerError: the trial is none that `ask` gave.
         """
+        check_is_trial(trial)
         ended = threading.Event()
 
         def renew() -> None:
@@ -169,6 +174,8 @@ class AskTell:
         """
         if isinstance(configs, Mapping):
             raise CardError(f"{configs!r} is one configuration", "give a list: enqueue([config])")
+        if isinstance(configs, str) or not isinstance(configs, Iterable):
+            raise CardError(f"{configs!r:.80} is no list of configurations", "give a list: enqueue([config])")
         configs = list(configs)
         for config in configs:
             if objections := self.card.space.check(config).objections():

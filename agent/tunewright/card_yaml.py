@@ -72,6 +72,8 @@ def read(path: str | PathLike[str]) -> Document:
         CardError: no such file, no YAML, no mapping, a key twice, tags or aliases out of proportion;
             the message opens with the file and the line.
     """
+    if not isinstance(path, str | PathLike):
+        raise CardError(f"{path!r:.80} is no path of a card", "give one, for example tune.yaml")
     file = Path(path)
     text = _text(file)
     try:

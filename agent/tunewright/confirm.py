@@ -8,7 +8,7 @@ from typing import Any
 
 from tunewright.attempts import no_best
 from tunewright.confirmation import arms_of, key, on_record
-from tunewright.errors import CardError, StudyError, ToolError
+from tunewright.errors import StudyError, ToolError, whole
 from tunewright.events import Reran
 from tunewright.executors.base import Executor
 from tunewright.jobs import HEARTBEAT_S, TICK_S, Running, made_folder
@@ -41,12 +41,11 @@ def confirming(study: Study, executor: Executor, folder: Path, k: int, top: int)
         top: how many of the best configurations.
 
     Raises:
-        CardError: k or top is below 1.
+        CardError: k or top is no whole number of 1 or more.
         StudyError: no trial has a value that keeps all constraints; another process is at it.
         ToolError: a run failed for a reason outside its configuration.
     """
-    if k < 1 or top < 1:
-        raise CardError(f"{k} seeds for {top} configurations", "give at least 1 of each")
+    k, top = whole(k, "k", 1), whole(top, "top", 1)
     arms = arms_of(study, top)
     if study.best() is None:
         raise StudyError(f"no trial of {study.name!r} has {no_best(study.card)} yet", "run more trials first")

@@ -4,6 +4,7 @@ A run's fault is never an error: it is an `Outcome` with a status (see `tunewrig
 """
 
 import difflib
+import operator
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -83,6 +84,17 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     """The opening of a hint, "did you mean 'metrics'? ", for a word close to a known one; else nothing."""
     near = difflib.get_close_matches(str(word).lower(), list(known), n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}? " if near else ""
+
+
+def whole(value: Any, name: str, least: int) -> int:
+    """The whole number that a value is, one of NumPy's too; raises `CardError` for anything else, and below `least`."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least:
+        raise CardError(f"{name} is {value!r:.80}", f"give a whole number of {least} or more")
+    return number
 
 
 def _rebuilt(kind: type[TunerError], fields: dict[str, Any]) -> TunerError:

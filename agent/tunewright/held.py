@@ -59,8 +59,7 @@ class Held:
 
 def read_held(parameters: Mapping[str, Parameter], held: Mapping[str, Any]) -> dict[str, Held]:
     """What is held, by name; raises `SpaceError` for an unknown name or value."""
-    if not isinstance(held, Mapping):
-        raise SpaceError(f"held is {held!r}", "write {batch: 64}, or {optimizer: [adamw, sgd]}")
+    check_is_mapping(held)
     for name in held:
         if name not in parameters:
             raise SpaceError(
@@ -68,6 +67,12 @@ def read_held(parameters: Mapping[str, Parameter], held: Mapping[str, Any]) -> d
                 f"{did_you_mean(str(name), parameters)}the parameters are {', '.join(parameters)}",
             )
     return {name: Held(parameters[name], values) for name, values in held.items()}
+
+
+def check_is_mapping(held: object) -> None:
+    """Raise `SpaceError` for anything else."""
+    if not isinstance(held, Mapping):
+        raise SpaceError(f"held is {held!r:.80}", "write {batch: 64}, or {optimizer: [adamw, sgd]}")
 
 
 def plain(held: Iterable[Held]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tunewright.ask_tell import AskTell
 from tunewright.card import TaskCard, check_is_card
 from tunewright.confirm import confirming
 from tunewright.confirmation import Confirmation, confirmation
-from tunewright.errors import CardError, StudyError
+from tunewright.errors import CardError, StudyError, whole
 from tunewright.events import Event, Finished, Progress, Reran, Resumed, Silenced, Started, Stopped, Unanswered
 from tunewright.executors.base import Executor
 from tunewright.executors.local import LocalExecutor
@@ -52,7 +52,7 @@ class Tuner(AskTell):
         textbook: whether the textbook gives points where it knows most parameters; None: where a model is named.
 
     Raises:
-        CardError: the card is none, or there are no workers.
+        CardError: the card is none, there are no workers, or an argument is of another kind.
         ModelError: the model cannot be asked (before any trial has run).
         StudyError: the record cannot be opened or does not fit the card; the seed is no whole number of 0 or more.
         ToolError: the tool cannot run this space.
@@ -76,8 +76,12 @@ class Tuner(AskTell):
         textbook: bool | None = None,
     ) -> None:
         check_is_card(card)
-        if workers < 1:
-            raise CardError(f"workers is {workers}", "at least one worker runs the trials")
+        workers = whole(workers, "workers", 1)
+        for name, value in (("branch", branch), ("textbook", textbook)):
+            if not isinstance(value, bool) and (name, value) != ("textbook", None):
+                raise CardError(f"{name} is {value!r:.80}", "give True or False")
+        if not isinstance(folder, str | PathLike):
+            raise CardError(f"folder is {folder!r:.80}", "give a path, such as runs")
         self._tool = open_tool(card, tool) if tool is not None or card.tool is not None else None
         super().__init__(
             card,
@@ -106,7 +110,7 @@ class Tuner(AskTell):
             trials: of the whole study, those on record included; None leaves it to the card.
 
         Raises:
-            CardError: the runs' folder cannot be made.
+            CardError: the runs' folder cannot be made; `trials` is no whole number of 0 or more.
             StudyError: the record cannot be read or written.
             ToolError: there is nothing to run, the first trial crashed, or three in a row failed for a reason other
                 than their configuration.
@@ -117,7 +121,7 @@ class Tuner(AskTell):
 
     def events(self, objective: Callable[..., Any] | None = None, trials: int | None = None) -> Iterator[Event]:
         """What happens, as it happens, until a stop rule holds. Closing the generator cancels the running trials."""
-        self.planner.limit = trials
+        self.planner.limit = None if trials is None else whole(trials, "trials", 0)
         executor = self._opened_executor(objective)
         self._early = EarlyStop(self.card)  # told anew from the record, as in a session that goes on
         running: Running[Trial] = Running(executor)

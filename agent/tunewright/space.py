@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from tunewright.errors import SpaceError, did_you_mean
-from tunewright.held import Held, plain, read_held
+from tunewright.errors import SpaceError, did_you_mean, whole
+from tunewright.held import Held, check_is_mapping, plain, read_held
 from tunewright.parameter import spelt, unboxed
 from tunewright.parameters import Choice, Float, Int, Parameter
 from tunewright.relations import Relation
@@ -92,9 +92,7 @@ class Space:
         ]
         self.conditional = bool(self._conditions)
         """Whether any parameter has a condition."""
-        if isinstance(relations, str):  # each of its letters would be one
-            raise SpaceError(f"relations is {relations!r}, a text", f"give a list: relations=[{relations!r}]")
-        self.relations: tuple[Relation, ...] = tuple(Relation(text) for text in relations)
+        self.relations: tuple[Relation, ...] = tuple(Relation(text) for text in _listed(relations))
         for relation in self.relations:
             unknown = [name for name in relation.names if name not in self._by_name]
             if unknown:
@@ -153,13 +151,14 @@ class Space:
     def with_relations(self, relations: Iterable[str]) -> "Space":
         """The same parameters with more relations."""
         texts = [r.text for r in self.relations]
-        for text in relations:
+        for text in _listed(relations):
             if text not in texts:
                 texts.append(text)
         return Space(*self.parameters, relations=texts, held=plain(self.held.values()))
 
     def with_held(self, held: Mapping[str, Any]) -> "Space":
         """The same space with parameters held at a value or to a list of values; None lets one go again."""
+        check_is_mapping(held)
         merged = {**plain(self.held.values()), **held}
         kept = {name: values for name, values in merged.items() if values is not None or name not in self}
         return Space(*self.parameters, relations=[r.text for r in self.relations], held=kept)
@@ -186,6 +185,8 @@ class Space:
 
     def check(self, config: Mapping[str, Any]) -> Checked:
         """What is wrong with a configuration, and what would run of it. Values move only onto a declared grid."""
+        if not isinstance(config, Mapping):
+            raise SpaceError(f"{config!r:.80} is no configuration", 'give a mapping, such as {"lr": 0.001}')
         config = {name: unboxed(value) for name, value in config.items()}
         active = self.active(config)
         faults: list[Fault] = []
@@ -293,7 +294,9 @@ class Space:
 
         Raises:
             SpaceError: fewer than `fewest` of many thousand draws fulfil the relations.
+            CardError: n or the seed is no whole number of 0 or more.
         """
+        n, seed = whole(n, "n", 0), whole(seed, "seed", 0)
         from scipy.stats import qmc
 
         engine = qmc.Sobol(len(self), seed=seed)
@@ -342,6 +345,14 @@ class Space:
             raise SpaceError("the space is not a mapping with a list of parameters", "give what Space.to_json wrote")
         parameters = [parameter_from_json(p) for p in record["parameters"]]
         return cls(*parameters, relations=record.get("relations", ()), held=record.get("held"))
+
+
+def _listed(relations: Iterable[str]) -> list[str]:
+    if isinstance(relations, str):  # each of its letters would be one
+        raise SpaceError(f"relations is {relations!r}, a text", f"give a list: relations=[{relations!r}]")
+    if not isinstance(relations, Iterable):
+        raise SpaceError(f"relations is {relations!r:.80}", 'give a list: relations=["width % heads == 0"]')
+    return list(relations)
 
 
 def _place(parameter: Parameter, value: Any) -> Any:

@@ -50,6 +50,8 @@ class Address:
         from sqlalchemy.engine import URL, make_url
         from sqlalchemy.exc import ArgumentError
 
+        if not isinstance(storage, str):
+            raise StudyError(f"storage is {storage!r:.80}", f"use {ACCEPTED}")
         shown = hide_password(storage)
         try:
             url = make_url(storage)

@@ -8,10 +8,12 @@ from typing import Any
 
 from tunewright.card import TaskCard
 from tunewright.errors import TunerError, did_you_mean
+from tunewright.parameter import unboxed
 from tunewright.trial import Trial
 from tunewright_tools.base import STATUSES, Fault, Outcome, Point, Status, Telemetry
 from tunewright_tools.measured import is_measured, measured
 
+_NO_AMOUNTS = ("gpu_memory_from", "throughput_unit", "gpus")
 _FAULTS: dict[Status, Fault | None] = {"done": None, "pruned": None, "cancelled": None, "lost": "host"}
 
 
@@ -27,10 +29,12 @@ def outcome_of(
 
     Raises:
         TunerError: no trial, a metric of the card or of a constraint is missing, a value is no number, a value for a
-            run that did not end well, the status or a telemetry field is unknown.
+            run that did not end well, the status or a telemetry field is unknown, one of its values is no amount, the
+            detail is no text.
     """
-    if not isinstance(trial, Trial):
-        raise TunerError(f"{trial!r:.200} is no trial", "tell the trial that `ask` gave")
+    check_is_trial(trial)
+    if not isinstance(detail, str):
+        raise TunerError(f"the detail of trial {trial.number} is {detail!r:.80}", "give text")
     if status not in STATUSES:
         raise TunerError(
             f"trial {trial.number} is told to be {status!r}",
@@ -43,7 +47,13 @@ def outcome_of(
                 f"the telemetry of trial {trial.number} has {', '.join(map(repr, unknown))}",
                 f"{did_you_mean(str(unknown[0]), known)}the fields are {', '.join(known)}",
             )
-        telemetry = Telemetry(**{"seconds": time.time() - trial.started, **telemetry})
+        measured_here = {name: _amount(trial, name, value) for name, value in telemetry.items() if value is not None}
+        telemetry = Telemetry(**{"seconds": time.time() - trial.started, **measured_here})
+    elif telemetry is not None and not isinstance(telemetry, Telemetry):
+        raise TunerError(
+            f"the telemetry of trial {trial.number} is {telemetry!r:.80}",
+            'give some of its fields, such as {"peak_bytes": 1_000_000}, or a Telemetry',
+        )
     if status != "done":
         if result is not None:
             raise TunerError(
@@ -69,6 +79,24 @@ def outcome_of(
     return Outcome("done", metrics, telemetry=telemetry, detail=detail)
 
 
+def check_is_trial(trial: object) -> None:
+    """Raise `TunerError` for anything else, such as its number."""
+    if not isinstance(trial, Trial):
+        raise TunerError(f"{trial!r:.200} is no trial", "give the trial that `ask` gave")
+
+
+def _amount(trial: Trial, name: str, value: Any) -> Any:
+    """A number of the telemetry, which later decisions sum and compare; its other fields as they are."""
+    value = unboxed(value)
+    if name in _NO_AMOUNTS:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise TunerError(
+            f"the telemetry of trial {trial.number} has {name} = {value!r:.80}", "give a finite number of at least 0"
+        )
+    return value
+
+
 def _number(trial: Trial, name: str, value: Any) -> float:
     """A number of Python, NumPy or PyTorch; one beyond all floats is infinite."""
     try:
@@ -85,8 +113,10 @@ def point_of(trial: Trial, step: float, metrics: Mapping[str, float]) -> Point:
     """The point of a curve; its seconds are those since the trial started.
 
     Raises:
-        TunerError: the step is not a finite number of at least 0, the metrics are no mapping, or a value is no number.
+        TunerError: no trial, the step is not a finite number of at least 0, the metrics are no mapping, or a value is
+            no number.
     """
+    check_is_trial(trial)
     if not isinstance(metrics, Mapping):
         raise TunerError(
             f"trial {trial.number} reports {metrics!r:.80} at step {step!r:.80}",

@@ -28,6 +28,8 @@ def open_tool(card: TaskCard, tool: "Tool | Callable[..., Any] | None" = None) -
             best = {m.name: m.direction for m in card.metrics} if card.best_of_curve else {}
             names = [m.name for m in card.metrics]
             chosen = FunctionTool(tool, names, extra_names=extra, beside=beside, best_of_curve=best)
+        elif tool is not None:
+            raise ToolError(f"{tool!r:.80} is neither a function nor a tool", "give a function of one configuration")
         elif card.tool is None:
             raise ToolError(
                 f"the card {card.name!r} names no tool",

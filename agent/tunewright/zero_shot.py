@@ -9,7 +9,7 @@ from tunewright.card import TaskCard, check_is_card
 from tunewright.clean import one_line
 from tunewright.dataset import Dataset
 from tunewright.derived import formula
-from tunewright.errors import SpaceError, TunerError
+from tunewright.errors import SpaceError, whole
 from tunewright.ledger import Call, Ledger
 from tunewright.llm.base import Chat
 from tunewright.llm.factory import open_chat
@@ -154,14 +154,11 @@ def warmstart(
         textbook: False leaves the textbook out of prompt, points and prior.
 
     Raises:
-        TunerError: n below 1, or a seed below 0; `CardError` for what is no card; `ModelError` when the model cannot be
+        TunerError: `CardError` for what is no card, n below 1 or a seed below 0; `ModelError` when the model cannot be
             asked; `SpaceError` when no valid configuration was found.
     """
     check_is_card(card)
-    if n < 1:
-        raise TunerError(f"{n} points were asked for", "ask for 1 or more")
-    if seed < 0:
-        raise TunerError(f"the seed is {seed}", "give a whole number of 0 or more")
+    n, seed = whole(n, "n", 1), whole(seed, "seed", 0)
     chat = open_chat(model, base_url=base_url, prices=prices)
     known = views(card) if textbook else {}
     calls: list[Call] = []

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 def enqueue(points: Iterable[Point], study: "optuna.Study") -> None:
-    """Put the points in line: they are the study's next trials. One that the study holds already is left out."""
+    """Put the points in line: they are the study's next trials. One that the study holds already is left out.
+
+    Raises:
+        StudyError: it is no Optuna study.
+    """
+    if not hasattr(study, "enqueue_trial"):
+        raise StudyError(f"{study!r:.80} is no Optuna study", "give what optuna.create_study returned")
     for point in points:
         study.enqueue_trial(
             dict(point.config),

@@ -47,6 +47,8 @@ _NO_ROUTE = re.compile(r"no endpoints found")  # OpenRouter's 404 where no serve
 
 def check_address(url: str) -> None:
     """Raise `ModelError` for a base_url that is no address; the libraries say so as late as at the first request."""
+    if not isinstance(url, str):
+        raise ModelError(f"base_url is {url!r:.80}", "give an address such as https://api.openai.com/v1")
     try:
         parts = urlsplit(url)
         known = parts.scheme in ("http", "https") and parts.hostname is not None and (parts.port or 0) >= 0
