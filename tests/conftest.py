@@ -1,5 +1,6 @@
 """Shared by all tests: sockets beyond loopback are closed, so that a test which needs the network fails here too."""
 
+import gc
 import os
 import re
 import socket
@@ -33,6 +34,15 @@ def _closed_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
 def url(tmp_path: Path) -> str:
     """The address of a record that is not there yet."""
     return f"sqlite:///{tmp_path / 'tune.db'}"
+
+
+@pytest.fixture
+def no_model_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No key, address or price of a model in the environment, and no connection that a test forgot to close."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "TUNEWRIGHT_PRICES"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    gc.collect()  # a socket left open is a warning, and so a failure, here
 
 
 @pytest.fixture
