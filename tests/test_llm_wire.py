@@ -152,6 +152,26 @@ def test_thoughts_and_signatures_come_and_go_back(stream: bool) -> None:
     assert set(sent[1]) == {"role", "content"}
 
 
+@pytest.mark.parametrize(
+    ("calls", "names"),
+    [
+        (5, []),
+        ({"name": "stop"}, []),
+        ([None], [""]),
+        ([Object(index="1", id=7, function=Object(name=3, arguments=4))], [""]),
+        ([Object(index=n, id=f"c{n}", function=Object(name="stop", arguments="{}")) for n in (1, "0")], ["stop"] * 2),
+    ],
+)
+def test_calls_of_another_shape_are_read_as_far_as_they_have_one(calls: object, names: list[str]) -> None:
+    """A server's mistake is no error of ours: it would end the study."""
+    whole = read_answer(Object(choices=[Object(message=Object(content="x", tool_calls=calls))]))
+    assert whole is not None
+    streamed = read_stream([Object(choices=5), Object(choices=[Object(delta=Object(tool_calls=calls))])], str)
+    for exchange in (whole, streamed):
+        assert [call.name for call in exchange.calls] == names
+        assert all(isinstance(call.id, str) and call.id for call in exchange.calls)
+
+
 def test_finish() -> None:
     assert finish_of("length", True) == "length"
     assert finish_of("stop", True) == "tool_calls"

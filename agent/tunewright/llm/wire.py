@@ -93,11 +93,10 @@ def read_answer(answer: Any) -> Exchange | None:
     exchange.finish = getattr(choices[0], "finish_reason", None)
     exchange.text = _said(message)
     exchange.thought = _thought(message)
-    for index, call in enumerate(getattr(message, "tool_calls", None) or []):
+    for index, call in enumerate(_listed(message, "tool_calls")):
         function = getattr(call, "function", None)
-        name, arguments = getattr(function, "name", None), getattr(function, "arguments", None)
-        call_id = getattr(call, "id", None) or f"call_{index}"
-        exchange.add_call(call_id, name or "", _as_text(arguments), _extra(call))
+        arguments = _as_text(getattr(function, "arguments", None))
+        exchange.add_call(_worded(call, "id") or f"call_{index}", _worded(function, "name"), arguments, _extra(call))
     return exchange
 
 
@@ -120,7 +119,7 @@ def read_stream(
     extras: dict[int, Any] = {}  # by the identity of a call's parts
     for chunk in chunks:
         exchange.count(getattr(chunk, "usage", None))
-        for choice in (getattr(chunk, "choices", None) or [])[:1]:
+        for choice in _listed(chunk, "choices")[:1]:
             exchange.finish = getattr(choice, "finish_reason", None) or exchange.finish
             delta = getattr(choice, "delta", None)
             piece, thought = _said(delta), _thought(delta)
@@ -128,10 +127,11 @@ def read_stream(
             text.append(piece)
             thoughts.append(thought)
             emit(piece)
-            for call in getattr(delta, "tool_calls", None) or []:
-                index, call_id = getattr(call, "index", None) or 0, getattr(call, "id", None) or ""
+            for call in _listed(delta, "tool_calls"):
+                stated, call_id = getattr(call, "index", None), _worded(call, "id")
+                index = stated if isinstance(stated, int) else 0
                 function = getattr(call, "function", None)
-                name = getattr(function, "name", None) or ""
+                name = _worded(function, "name")
                 # Several servers give no index, or the same one to every call: there a new name under a new id begins
                 # the next call.
                 if index not in last or (name and call_id not in ("", last[index][0])):
@@ -165,8 +165,18 @@ def _said(message: Any) -> str:
 
 
 def _thought(message: Any) -> str:
-    thought = getattr(message, "reasoning_content", None)
-    return thought if isinstance(thought, str) else ""
+    return _worded(message, "reasoning_content")
+
+
+def _worded(of: Any, name: str) -> str:
+    """A text that a server sent; empty where it sent none, or something else."""
+    value = getattr(of, name, None)
+    return value if isinstance(value, str) else ""
+
+
+def _listed(of: Any, name: str) -> list[Any]:
+    value = getattr(of, name, None)
+    return value if isinstance(value, list) else []
 
 
 def _extra(call: Any) -> dict[str, Any] | None:
