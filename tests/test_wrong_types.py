@@ -67,6 +67,7 @@ def test_whole_numbers_of_numpy_are_whole_numbers(tuner: Tuner) -> None:
         (lambda t, trial: t.enqueue("lr"), "'lr' is no list of configurations\n"),
         (lambda t, trial: t.enqueue([0.1]), "0.1 is no configuration\n  -> give a mapping"),
         (lambda t, trial: Tuner(card(), "openai/x", base_url=5), "base_url is 5\n  -> give an address"),
+        (lambda t, trial: Tuner(card(), "openai/x", prices=5), "5 is no table of prices\n  -> write one line a model"),
         (lambda t, trial: t.confirm(2.5, objective=objective), "k is 2.5\n  -> give a whole number of 1 or more"),
         (lambda t, trial: t.confirm(1, top=0, objective=objective), "top is 0\n"),
         (lambda t, trial: t.run(5, trials=2), "5 is neither a function nor a tool\n"),

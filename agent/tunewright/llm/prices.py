@@ -53,6 +53,8 @@ class Prices:
             return cls()
         if isinstance(own, Mapping):
             return cls(_table(own, "the person's own prices"))
+        if not isinstance(own, str | Path):
+            raise ModelError(f"{own!r:.80} is no table of prices", _EXAMPLE)
         return cls(_table(_read(Path(own)), str(own)))
 
     def find(self, model: str, *, public: bool) -> Price | None:
