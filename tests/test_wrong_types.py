@@ -60,7 +60,7 @@ def test_whole_numbers_of_numpy_are_whole_numbers(tuner: Tuner) -> None:
         (lambda t, trial: t.tell(trial, 1.0, telemetry=5), "the telemetry of trial 0 is 5\n  -> give some of its"),
         (lambda t, trial: t.tell(trial, 1.0, telemetry={"seconds": "3"}), "has seconds = '3'\n  -> give a finite"),
         (lambda t, trial: t.tell(trial, 1.0, telemetry={"peak_bytes": -1}), "has peak_bytes = -1\n"),
-        (lambda t, trial: t.report(trial, 1, 0.5), "the report of trial 0 cannot be read"),
+        (lambda t, trial: t.report(trial, 1, 0.5), "trial 0 reports 0.5"),
         (lambda t, trial: t.report(0, 1, {"loss": 0.5}), "0 is no trial\n  -> give the trial that `ask` gave"),
         (lambda t, trial: t.renewing(0).__enter__(), "0 is no trial\n"),
         (lambda t, trial: t.enqueue(None), "None is no list of configurations\n  -> give a list: enqueue([config])"),
