@@ -363,7 +363,7 @@ def test_what_cannot_be_confirmed_is_said(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no trial of 'toy' has a value"):
         t.confirm(2, objective=noisy)
     t.run(noisy, trials=1)
-    with pytest.raises(CardError, match="0 seeds"):
+    with pytest.raises(CardError, match="k is 0"):
         t.confirm(0, objective=noisy)
 
 

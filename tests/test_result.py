@@ -60,6 +60,8 @@ def test_the_trials_of_a_result_have_their_value_of_the_first_metric(tmp_path: P
     assert result.default.value == objective(result.default.config)
     assert result.front == (result.best,)
     assert result.best in result.trials
+    assert list(result.trials) == told.study.trials()
+    assert result.trials[0] != told.study.trials()[1]
 
 
 def test_a_trial_that_failed_has_no_value(tmp_path: Path) -> None:

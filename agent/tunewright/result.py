@@ -1,7 +1,7 @@
 """What a study has found, as `Tuner.run` gives it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from tunewright.attempts import default_of
@@ -13,12 +13,17 @@ from tunewright.study import Study
 from tunewright.trial import Trial
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Found(Trial):
-    """A trial with what it reached."""
+    """A trial with what it reached; it equals the trial on record."""
 
     value: float | None = None
     """The study's first metric; None unless the trial is done."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trial) and all(getattr(self, f.name) == getattr(other, f.name) for f in fields(Trial))
+
+    __hash__ = Trial.__hash__
 
 
 @dataclass(frozen=True, repr=False)
