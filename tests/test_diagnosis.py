@@ -17,6 +17,8 @@ from tunewright_tools.diagnosis import from_exit, from_text, shortened
         "terminate called after throwing an instance of 'std::bad_alloc'",
         "OSError: [Errno 12] Cannot allocate memory",
         "Out of memory!",  # perl
+        "2026-01-02 10:00:00,123 ERROR out of memory",
+        "worker 3 ran out of memory.",
         "awk: run time error: out of memory",
         "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
         "memory allocation of 50000000 bytes failed",  # rust
@@ -81,6 +83,8 @@ def test_the_host(line: str) -> None:
         "memory is fine",
         "warning: this may run out of memory\nsegmentation fault",
         "out of memory handler installed",
+        "UserWarning: use a smaller batch if you get out of memory.\nTypeError: unexpected argument",
+        "INFO: checkpointing is on, so that no step is out of memory\nKeyError: 'x'",
         # A warning about a module that is only optional, then the real error.
         "ModuleNotFoundError: No module named 'triton'\nTraceback\nRuntimeError: shapes differ",
     ],

@@ -16,8 +16,8 @@ _OUT_OF_MEMORY = re.compile(
     r"MemoryError\b|\bOutOfMemory(?:Error|Exception)\b|(?:CUDA|HIP|MPS backend)(?: error:)? out of memory"
     r"|cudaErrorMemoryAllocation|CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of memory|std::bad_alloc"
     r"|can't allocate memory|[Cc]annot allocate memory|\bResourceExhaustedError\b"
-    # Perl, awk, Node, Go and many a C program end a line with the words; a warning that one may run out of it is none
-    r"|(?<!run )(?<!running )\b[Oo]ut of memory[.!]?$|^memory allocation of \d+ bytes failed"
+    # Perl, awk, Node, Go and many a C program end a line with the words; advice for when it is so does too
+    r"|(?:^|: |- |ERROR |\bheap |\bran )[Oo]ut of memory[.!]?$|^memory allocation of \d+ bytes failed"
     r"|cannot allocate vector of size",
     re.MULTILINE,
 )
