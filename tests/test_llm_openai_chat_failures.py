@@ -60,8 +60,22 @@ def test_an_account_without_credit_is_not_asked_again(answer: Answer) -> None:
     assert "no credit" in error.hint
 
 
-def test_a_rate_limit_in_the_words_of_an_empty_account_is_tried_again() -> None:
-    reply, server, _ = run([Answer(status=429, error=f"{QUOTA} Please retry in 3.1s.", code="429"), "hello"])  # Gemini
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(status=429, error=f"{QUOTA} Please retry in 3.1s.", code="429"),  # Gemini
+        Answer(
+            status=429, error="INSUFFICIENT QUOTA: You exceeded your current limit of concurrent requests."
+        ),  # Scaleway
+        Answer(
+            status=429,  # Alibaba, of a minute's tokens
+            error="Allocated quota exceeded, please increase your quota limit.",
+            code="insufficient_quota",
+        ),
+    ],
+)
+def test_a_rate_limit_in_the_words_of_an_empty_account_is_tried_again(answer: Answer) -> None:
+    reply, server, _ = run([answer, "hello"])
     assert (reply.text, len(server.chats)) == ("hello", 2)
 
 

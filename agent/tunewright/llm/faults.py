@@ -9,10 +9,11 @@ from tunewright.llm.retry import Fault
 from tunewright.redact import Redactor
 
 _TOO_LONG = re.compile(r"context.?(length|window|size)|(prompt|input|request) is too (long|large)|request_too_large")
-# "exceeded your current quota" is not among them: Gemini says so where a minute's requests are used up.
+# "exceeded your current quota" is not among them: Gemini says so where a minute's requests are used up. Scaleway says
+# INSUFFICIENT QUOTA there, and Alibaba has OpenAI's code; both name a limit behind it.
 _NO_CREDIT = re.compile(
-    r"insufficient.?(quota|balance|credits?\b|funds)|credit balance is too low|used all available credits"
-    r"|exceeded_current_quota_error|billing_(hard_limit_reached|not_active)"
+    r"insufficient_quota(?!.*limit)|insufficient.?(balance|credits?\b|funds)|credit balance is too low"
+    r"|used all available credits|exceeded_current_quota_error|billing_(hard_limit_reached|not_active)"
 )
 _LONGEST = 600  # characters of a server's own words that a person is shown
 _SCOPES = ("missing scopes", "api.model.read")  # a restricted key that may chat but not list models
