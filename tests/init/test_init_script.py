@@ -405,6 +405,11 @@ def test_a_sweep_of_weights_and_biases_is_no_configuration_whose_numbers_could_b
     with pytest.raises(CardError, match=r"sweep\.yaml is a sweep of Weights & Biases") as e:
         read_script(sweep)
     assert "tunewright init SCRIPT.py" in e.value.hint
+    sweep.write_text("method: grid\nparameters:\n  adam:\n    parameters:\n      lr: {values: [1, 2]}\n")
+    with pytest.raises(CardError, match="is a sweep"):
+        read_script(sweep)
+    sweep.write_text("method: dpo\nparameters:\n  lora: {min: 8}\n")
+    assert "parameters__lora__min" in [o.name for o in read_script(sweep).options]
     sweep.write_text("method: adam\nparameters:\n  lr: 0.1\n")  # a configuration that has these words
     assert [o.name for o in read_script(sweep).options] == ["method", "parameters__lr"]
 

@@ -22,7 +22,9 @@ _MOST_CHOICES = 50
 _INTERPOLATION = "an interpolation (${...}): it follows another value"
 _MISSING = "it must be given (???)"
 _GROUP = "a group of configurations: the values below it change with it"
-_RANGE = re.compile(r"parameters\.[^.]+\.(?:min|max|values?|distribution)")
+_RANGE = re.compile(r"parameters\..+\.(?:min|max|values?|distribution)")
+_SEARCHES = ("grid", "random", "bayes")
+"""What `method` is in a sweep of Weights & Biases."""
 _OWN = ("_target_", "_recursive_", "_convert_", "_partial_", "_args_")
 
 
@@ -79,7 +81,8 @@ def read_file(path: Path, shown: str) -> Configs:
 
 def _refuse_sweep(leaves: Mapping[str, Leaf], shown: str) -> None:
     """Read as a configuration, the ends of a sweep's ranges would be what is tuned."""
-    if "method" in leaves and any(_RANGE.fullmatch(name) for name in leaves):
+    method = leaves.get("method")
+    if method is not None and method.value in _SEARCHES and any(map(_RANGE.fullmatch, leaves)):
         raise CardError(
             f"{shown} is a sweep of Weights & Biases: it holds ranges, not what a program takes",
             "name its program, `tunewright init SCRIPT.py`, and write the sweep's ranges into the card's `space`, "
