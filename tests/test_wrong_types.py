@@ -53,6 +53,33 @@ def test_whole_numbers_of_numpy_are_whole_numbers(tuner: Tuner) -> None:
     assert len(tuner.ask(np.int64(1))) == 1  # type: ignore[call-overload]
 
 
+class Series:
+    """Named values as pandas' Series has them, which is no `Mapping`: looping over it gives the values."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    def keys(self) -> Any:
+        return self.values.keys()
+
+    def items(self) -> Any:
+        return zip(self.values.keys(), self.values.values(), strict=True)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def __iter__(self) -> Any:
+        return iter(self.values.values())
+
+
+def test_named_values_of_another_library_are_named_values(tuner: Tuner) -> None:
+    tuner.enqueue([Series(config(0.02))])  # type: ignore[list-item]
+    trial = tuner.ask(2)[1]
+    assert trial.config == config(0.02)
+    assert not tuner.report(trial, 1, Series({"loss": 0.5}))  # type: ignore[arg-type]
+    assert space().with_held(Series({"lr": 0.02})).held["lr"].values == (0.02,)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [

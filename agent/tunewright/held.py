@@ -59,7 +59,7 @@ class Held:
 
 def read_held(parameters: Mapping[str, Parameter], held: Mapping[str, Any]) -> dict[str, Held]:
     """What is held, by name; raises `SpaceError` for an unknown name or value."""
-    check_is_mapping(held)
+    held = by_name(held)
     for name in held:
         if name not in parameters:
             raise SpaceError(
@@ -69,10 +69,11 @@ def read_held(parameters: Mapping[str, Parameter], held: Mapping[str, Any]) -> d
     return {name: Held(parameters[name], values) for name, values in held.items()}
 
 
-def check_is_mapping(held: object) -> None:
-    """Raise `SpaceError` for anything else."""
-    if not isinstance(held, Mapping):
+def by_name(held: Any) -> dict[str, Any]:
+    """What is held, of a mapping or of what is like one, such as pandas' Series; raises `SpaceError` for all else."""
+    if not hasattr(held, "items"):
         raise SpaceError(f"held is {held!r:.80}", "write {batch: 64}, or {optimizer: [adamw, sgd]}")
+    return dict(held.items())
 
 
 def plain(held: Iterable[Held]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from tunewright.errors import SpaceError, did_you_mean, whole
-from tunewright.held import Held, check_is_mapping, plain, read_held
+from tunewright.held import Held, by_name, plain, read_held
 from tunewright.parameter import spelt, unboxed
 from tunewright.parameters import Choice, Float, Int, Parameter
 from tunewright.relations import Relation
@@ -158,8 +158,7 @@ class Space:
 
     def with_held(self, held: Mapping[str, Any]) -> "Space":
         """The same space with parameters held at a value or to a list of values; None lets one go again."""
-        check_is_mapping(held)
-        merged = {**plain(self.held.values()), **held}
+        merged = {**plain(self.held.values()), **by_name(held)}
         kept = {name: values for name, values in merged.items() if values is not None or name not in self}
         return Space(*self.parameters, relations=[r.text for r in self.relations], held=kept)
 
@@ -185,7 +184,7 @@ class Space:
 
     def check(self, config: Mapping[str, Any]) -> Checked:
         """What is wrong with a configuration, and what would run of it. Values move only onto a declared grid."""
-        if not isinstance(config, Mapping):
+        if not hasattr(config, "items"):  # pandas' Series is no Mapping
             raise SpaceError(f"{config!r:.80} is no configuration", 'give a mapping, such as {"lr": 0.001}')
         config = {name: unboxed(value) for name, value in config.items()}
         active = self.active(config)

@@ -117,7 +117,7 @@ def point_of(trial: Trial, step: float, metrics: Mapping[str, float]) -> Point:
             no number.
     """
     check_is_trial(trial)
-    if not isinstance(metrics, Mapping):
+    if not hasattr(metrics, "items"):  # pandas' Series is no Mapping
         raise TunerError(
             f"trial {trial.number} reports {metrics!r:.80} at step {step!r:.80}",
             'give the metrics by name: report(trial, 3, {"loss": 0.5})',
