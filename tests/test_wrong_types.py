@@ -80,6 +80,25 @@ def test_named_values_of_another_library_are_named_values(tuner: Tuner) -> None:
     assert space().with_held(Series({"lr": 0.02})).held["lr"].values == (0.02,)  # type: ignore[arg-type]
 
 
+class Tensor:
+    """A number as torch has it."""
+
+    shape = ()
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def item(self) -> float:
+        return self.value
+
+
+def test_telemetry_of_another_library_is_kept_as_plain_numbers(tuner: Tuner) -> None:
+    told = tuner.tell(tuner.ask(), 1.0, telemetry={"seconds": Tensor(2.5), "peak_bytes": Tensor(7)})
+    assert told.outcome is not None
+    assert told.outcome.telemetry is not None
+    assert (told.outcome.telemetry.seconds, told.outcome.telemetry.peak_bytes) == (2.5, 7)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [

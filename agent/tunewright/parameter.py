@@ -18,9 +18,8 @@ When = Mapping[str, Any]
 
 
 def unboxed(value: Any) -> Any:
-    """A scalar of NumPy's as Python's own; what is none as it is. NumPy itself is not needed to tell."""
-    numpys = type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0
-    return value.item() if numpys else value
+    """A scalar of NumPy's or PyTorch's as Python's own; what is none as it is. Neither is needed to tell."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
 
 
 def spelt(value: Any) -> str:

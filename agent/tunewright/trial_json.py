@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from tunewright.errors import StudyError
+from tunewright.parameter import unboxed
 from tunewright.redact import redact
 from tunewright.trial import Interval, Proposal, Refusal, Trial, Verdict
 from tunewright_tools.base import GpuUse, Outcome, Point, Telemetry
@@ -40,8 +41,8 @@ def to_plain(value: Any) -> Any:
             return {key: to_plain(item) for key, item in value.items()}
         case list() | tuple():
             return [to_plain(item) for item in value]
-    if hasattr(value, "item") and getattr(value, "shape", None) == ():  # a scalar of numpy or torch
-        return to_plain(value.item())
+    if (own := unboxed(value)) is not value:
+        return to_plain(own)
     raise _unkept(value, f"a {type(value).__name__}")
 
 
