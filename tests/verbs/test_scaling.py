@@ -33,6 +33,9 @@ def test_a_wrong_call_names_each_number(toy: Session) -> None:
         call(toy, "scaling_rule", {"rule": "mup_width_transfer", "given": given}, by="model")
     assert {f.argument for f in e.value.faults} == {"given.with", "given.width", "given.hidden_init_std"}
     assert "did you mean 'width'" in str(e.value)
+    given = {"batch_examples": "512", "base_batch_examples": 256, "learning_rate": 0.1}
+    with pytest.raises(WrongCall, match=r"^given\.batch_examples is '512'; accepted: a number\n"):
+        call(toy, "scaling_rule", {"rule": "linear_batch_scaling", "given": given}, by="model")
     with pytest.raises(WrongCall, match="one of step_law, mup_width_transfer"):
         call(toy, "scaling_rule", {"rule": "chinchilla", "given": {}}, by="model")
 
@@ -41,7 +44,16 @@ def test_a_wrong_call_names_each_number(toy: Session) -> None:
     ("rule", "given", "message"),
     [
         ("step_law", {"non_embedding_parameters": -1, "training_tokens": 1e9}, "finite number above 0"),
-        ("step_law", {"non_embedding_parameters": 10**400, "training_tokens": 1e9}, "finite"),
+        (
+            "linear_batch_scaling",
+            {"batch_examples": 1e308, "base_batch_examples": 1e-300, "learning_rate": 0.1},
+            "results are finite",
+        ),
+        (
+            "mup_width_transfer",
+            {"width": 1e-200, "base_width": 1e200, "learning_rate": 0.01, "hidden_init_std": 0.02},
+            "results are finite",
+        ),
         (
             "mup_width_transfer",
             {"width": 512, "base_width": 256, "learning_rate": 0.01, "hidden_init_std": 0.02, "head_width": 64},

@@ -274,6 +274,8 @@ def _located(loc: tuple[str | int, ...], root: Mapping[str, Any]) -> tuple[tuple
                 field = inner["items"]
             elif isinstance(part, str) and part in inner.get("properties", {}):
                 field = inner["properties"][part]
+            elif isinstance(part, str) and isinstance(inner.get("additionalProperties"), Mapping):
+                field = inner["additionalProperties"]
             else:
                 continue
             path.append(part)

@@ -1,6 +1,7 @@
 """The verb that tells scaling rules: what a change of size, batch or data does to other hyperparameters."""
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Literal, get_args
 
@@ -24,9 +25,7 @@ class Scaled(Arguments):
     """Which rule, and the numbers that it starts from."""
 
     rule: Rule = Field(description="Name of the rule.")
-    given: dict[str, int | float] = Field(
-        description="The rule's own numbers by name, each in the unit that its name says."
-    )
+    given: dict[str, float] = Field(description="The rule's own numbers by name, each in the unit that its name says.")
 
 
 @verb(Scaled, "look")
@@ -57,10 +56,13 @@ def scaling_rule(session: Session, arguments: Scaled) -> Answer:
         raise WrongCall("scaling_rule", faults)
     try:
         advice = rule(**given)
+        finite = all(math.isfinite(v.value) for v in advice.values)  # JSON has no infinity
     except ValueError as e:
         raise WrongCall("scaling_rule", [fault("given", given, f"numbers that can be: {e}")]) from None
-    except OverflowError:
-        raise WrongCall("scaling_rule", [fault("given", given, "numbers whose results are finite")]) from None
+    except ArithmeticError:
+        finite = False
+    if not finite:
+        raise WrongCall("scaling_rule", [fault("given", given, "numbers whose results are finite")])
     data = {
         "rule": advice.rule,
         "values": {v.name: v.value for v in advice.values},
