@@ -1,5 +1,6 @@
 """What a call costs, and when that is not known."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def test_litellms_map_is_the_fallback_under_the_right_provider() -> None:
 def test_the_persons_own_price_wins_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "prices.yaml"
     file.write_text("openai/gpt-5: {in: 7, out: 8}\nmine: {in: 0, out: 0.5}\n")
-    for own in (file, str(file), {"openai/gpt-5": {"in": 7, "out": 8}, "mine": {"in": 0, "out": 0.5}}):
+    (entry,) = os.scandir(tmp_path)
+    for own in (file, str(file), entry, {"openai/gpt-5": {"in": 7, "out": 8}, "mine": {"in": 0, "out": 0.5}}):
         for public in (True, False):
             found = Prices.load(own).find("openai/gpt-5", public=public)
             assert found is not None

@@ -41,7 +41,7 @@ class Prices:
         self._own = dict(own or {})
 
     @classmethod
-    def load(cls, own: PriceTable | Path | str | None = None) -> "Prices":
+    def load(cls, own: PriceTable | str | os.PathLike[str] | None = None) -> "Prices":
         """Return the prices, with the person's own from a mapping or a YAML file, else the one TUNEWRIGHT_PRICES names.
 
         Raises:
@@ -53,9 +53,9 @@ class Prices:
             return cls()
         if isinstance(own, Mapping):
             return cls(_table(own, "the person's own prices"))
-        if not isinstance(own, str | Path):
+        if not isinstance(own, str | os.PathLike):
             raise ModelError(f"{own!r:.80} is no table of prices", _EXAMPLE)
-        return cls(_table(_read(Path(own)), str(own)))
+        return cls(_table(_read(Path(own)), os.fspath(own)))
 
     def find(self, model: str, *, public: bool) -> Price | None:
         """Return the price of a model, or None when nobody has told us.
