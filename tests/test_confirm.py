@@ -205,6 +205,11 @@ def test_what_ran_the_trials_runs_the_final_evaluation_where_the_card_names_no_t
     t = studied(tmp_path)
     winner = t.confirm(2, top=1).arms[0]
     assert winner.values == tuple(pytest.approx(noisy(winner.config, Seeded(s))) for s in winner.seeds)
+    (tmp_path / "again").mkdir()
+    again = studied(tmp_path / "again")
+    again.run(lambda c, ctx: noisy(c, ctx) + 1.0, trials=5)
+    winner = again.confirm(2, top=1).arms[0]  # what ran last, as by a corrected objective
+    assert winner.values == tuple(pytest.approx(noisy(winner.config, Seeded(s)) + 1.0) for s in winner.seeds)
     with pytest.raises(ToolError, match="names no tool") as e:  # a session that ran nothing knows of none
         tuner(tmp_path).confirm(3)
     assert "objective=" in e.value.hint

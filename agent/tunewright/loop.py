@@ -83,6 +83,7 @@ class Tuner(AskTell):
         if not isinstance(folder, str | PathLike):
             raise CardError(f"folder is {folder!r:.80}", "give a path, such as runs")
         self._tool = open_tool(card, tool) if tool is not None or card.tool is not None else None
+        self._ran: Tool | None = None
         super().__init__(
             card,
             model,
@@ -168,9 +169,9 @@ class Tuner(AskTell):
     def _opened_executor(self, objective: Callable[..., Any] | None) -> Executor:
         if self._executor is not None:
             return self._executor
-        tool = open_tool(self.card, objective) if objective is not None else self._tool or open_tool(self.card)
-        self._tool = self._tool or tool  # what ran the trials also runs the final evaluation
-        return LocalExecutor(tool, self.workers)
+        named = self._tool or self._ran  # what ran the trials also runs the final evaluation
+        self._ran = open_tool(self.card, objective) if named is None or objective is not None else named
+        return LocalExecutor(self._ran, self.workers)
 
     def _resuming(self) -> Iterator[Event]:
         finished = sum(not t.running for t in self.study.trials())
@@ -261,7 +262,7 @@ class Tuner(AskTell):
         Args:
             k: seeds for each configuration; no trial of the study has one of them.
             top: how many of the best configurations run beside the default.
-            objective: as for `run`; else the card's tool, or where it names none what ran the trials of this session.
+            objective: as for `run`; else the card's tool, or where it names none what ran last in this session.
 
         Raises:
             CardError: k or top is below 1.
