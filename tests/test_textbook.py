@@ -234,6 +234,12 @@ def test_names_beside_a_parameter_help_to_recognise_it() -> None:
     assert prior(beside)["learning_rate"]["guess"] == 0.1
 
 
+def test_what_is_trained_helps_to_recognise_it() -> None:
+    parameter = Float("gamma", 0, 5)
+    assert "gamma" not in prior(card(parameter, goal="churn of customers"))
+    assert prior(card(parameter, goal="churn of customers", model="XGBoost"))["gamma"]["guess"] == 0
+
+
 # -- points ------------------------------------------------------------------------------------------------------------
 
 

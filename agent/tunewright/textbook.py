@@ -79,8 +79,11 @@ def prior(card: TaskCard) -> dict[str, dict[str, float]]:
 
 
 def views(card: TaskCard) -> dict[str, View]:
-    """The advice on each recognised parameter of the card's space; the names beside it help to recognise it."""
-    text = " ".join([card.goal, *card.known, *card.space.names])
+    """The advice on each recognised parameter of the card's space.
+
+    The goal, what is trained, the known facts and the names beside a parameter help to recognise it.
+    """
+    text = " ".join([card.goal, card.model, *card.known, *card.space.names])
     found = {p.name: view(p, text) for p in card.space}
     return {name: v for name, v in found.items() if v is not None}
 
