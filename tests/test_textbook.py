@@ -143,6 +143,17 @@ def test_the_entry_is_chosen_by_words_and_range(parameter: Parameter, goal: str,
         (Choice("optimizer", ["adamw", "hill_climbing", "genetic", "tabu"]), ""),  # one known choice is no match
         (Choice("lr", ["small", "large"]), "AdamW"),
         (Float("learning_rate", 0.3, 0.9), "lightgbm"),  # touches the interval at its end
+        (Float("alpha", 0, 1), "Holt-Winters forecast of sales"),
+        (Float("alpha", 1e-3, 1, log=True, about="temperature of the entropy"), "SAC on Hopper"),
+        (Float("alpha", 1e-10, 1e-1, log=True), "Gaussian process regression"),
+        (Int("rank", 4, 256), "matrix factorisation of ratings"),
+        (Int("k", 2, 30), "k-means clusters of customers"),
+        (Int("p", 1, 5), "ARIMA forecast"),
+        (Int("horizon", 7, 365), "forecast of sales"),
+        (Int("num_steps", 10, 1000), "diffusion model on CIFAR-10"),
+        (Int("max_leaf_nodes", 10, 2000, log=True), "random forest"),
+        (Float("eps", 0, 0.1, about="radius of the perturbation"), "robust classifier"),
+        (Float("clf__tau", 0.01, 1, log=True), "contrastive learning"),
     ],
 )
 def test_unknown_ambiguous_and_foreign_ranges_have_no_entry(parameter: Parameter, goal: str) -> None:

@@ -48,7 +48,8 @@ def entry_for(parameter: Parameter, goal_text: str = "") -> Entry | None:
 
     Among entries of that name, words decide first (those of `about`, `when` and the name itself count double, then the
     goal's). Of what they point to, those remain whose domain holds the parameter's bounds and whose usual interval
-    overlaps them, the best match first; two that match about equally and advise differently leave None.
+    overlaps them, the best match first; two that match about equally and advise differently leave None. So does an
+    ambiguous name where no words point to an entry: `alpha` is a penalty, a scale or a step size.
     """
     goal, own = _words(goal_text), _words(_beside(parameter))
     named: list[tuple[int, Entry]] = []
@@ -57,6 +58,8 @@ def entry_for(parameter: Parameter, goal_text: str = "") -> Entry | None:
             family = book().families[entry.family]
             named.append((family.weight * (_OWN * _hit(family.words, own) or _hit(family.words, goal)), entry))
     most = max((hits for hits, _ in named), default=0)
+    if most == 0 and _plain(parameter.name.split("__")[-1]) in _ambiguous():
+        return None
     found = [(fit, entry) for hits, entry in named if hits == most and (fit := _fit(entry, parameter)) is not None]
     if not found:
         return None
@@ -112,6 +115,11 @@ def _index() -> dict[str, tuple[Entry, ...]]:
         for name in dict.fromkeys(_plain(n) for n in (entry.name, *entry.aliases)):
             index.setdefault(name, []).append(entry)
     return {name: tuple(entries) for name, entries in index.items()}
+
+
+@cache
+def _ambiguous() -> frozenset[str]:
+    return frozenset(_plain(name) for name in book().ambiguous)
 
 
 @cache

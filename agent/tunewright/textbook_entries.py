@@ -92,11 +92,13 @@ class Family(BaseModel):
 
 
 class Book(BaseModel):
-    """All families and entries."""
+    """All families and entries, and the names that alone say too little."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     families: dict[str, Family]
+    ambiguous: tuple[str, ...] = ()
+    """Names that stand for something else in other fields: they mean an entry only where words point to its family."""
     entries: tuple[Annotated[Number | OneOf, Field(discriminator="kind")], ...]
 
     @model_validator(mode="after")
