@@ -178,6 +178,26 @@ def test_names_are_compared_without_case_and_underscores() -> None:
         assert entry.name == "beta2"
 
 
+def test_a_name_is_not_taken_for_another_that_means_something_else() -> None:
+    def guess(parameter: Parameter, goal: str) -> Any:
+        found = view(parameter, goal)
+        return None if found is None else found.guess
+
+    # the share of the target network that is kept; tau is the share that is replaced
+    assert guess(Float("polyak", 0, 1), "DDPG on Pendulum") == 0.995
+    assert guess(Float("tau", 0, 1), "DDPG on Pendulum") == 0.005
+    # the rising part of a one-cycle schedule is no warmup of a few percent
+    assert guess(Float("pct_start", 0.05, 0.5), "ResNet-18 on CIFAR-10") == 0.3
+    assert guess(Float("warmup_fraction", 0.01, 0.5), "ResNet-18 on CIFAR-10") == 0.05
+    # of the learning rate in Keras, of an average elsewhere
+    assert guess(Float("decay", 1e-6, 1e-2, log=True), "Keras network trained by SGD") is None
+    # DQN explores with it
+    assert guess(Float("epsilon", 0.01, 1), "DQN on Atari Breakout") is None
+    # LightGBM's default is a thousandth of XGBoost's
+    assert guess(Float("min_sum_hessian_in_leaf", 1e-5, 100, log=True), "LightGBM on clicks") == 1e-3
+    assert guess(Float("min_child_weight", 1e-5, 100, log=True), "XGBoost on clicks") == 1
+
+
 def test_a_condition_tells_two_branches_apart() -> None:
     c = card(
         Choice("optimizer", ["adamw", "sgd"], default="adamw"),
