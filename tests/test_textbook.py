@@ -124,6 +124,12 @@ def test_a_mistake_in_the_book_is_named(old: str, new: str, says: str) -> None:
         (Float("C", 1e-3, 1e3, log=True), "logistic regression", "linear"),
         (Choice("learning_rate", ["constant", "invscaling", "adaptive"]), "", "mlp"),
         (Choice("gamma", ["auto", "scale"]), "", "svm"),
+        (Int("max_depth", 1, 30), "XGBClassifier on a table", "boosting"),
+        (Int("max_depth", 1, 30), "compare LGBMRegressors", "boosting"),
+        (Float("learning_rate", 0.01, 1, log=True), "GradientBoostingClassifier", "boosting"),
+        (Float("learning_rate", 0.01, 1, log=True), "AdaBoostClassifier", "adaboost"),
+        (Int("max_depth", 1, 50), "sklearn.ensemble.RandomForestRegressor", "forest"),
+        (Float("C", 1e-3, 1e3, log=True), "LogisticRegression", "linear"),
     ],
 )
 def test_the_entry_is_chosen_by_words_and_range(parameter: Parameter, goal: str, expected: str) -> None:

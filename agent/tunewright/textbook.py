@@ -68,6 +68,11 @@ def entry_for(parameter: Parameter, goal_text: str = "") -> Entry | None:
     return best if all(_alike(best, rival) for rival in rivals) else None
 
 
+def pointed_to(entry: Entry, text: str) -> bool:
+    """Whether words of a text point to what the entry is about."""
+    return _hit(book().families[entry.family].words, _words(text))
+
+
 def view(parameter: Parameter, goal_text: str = "") -> View | None:
     """The entry's advice cut to the parameter's bounds and moved onto its grid; None where there is none."""
     entry = entry_for(parameter, goal_text)
@@ -96,7 +101,8 @@ def _plain(name: object) -> str:
 
 
 def _words(text: str) -> str:
-    return f" {re.sub(r'[^a-z0-9]+', ' ', text.lower()).strip()} "
+    text = re.sub(r"(?<=[a-z0-9])(?=(?:classifier|regressor)s?\b)", " ", text.lower())
+    return f" {re.sub(r'[^a-z0-9]+', ' ', text).strip()} "
 
 
 def _hit(phrases: Iterable[str], text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 from tunewright.errors import SpaceError
 from tunewright.init.reading import Option
 from tunewright.parameters import Choice, Float, Int, Parameter
-from tunewright.textbook import entry_for
+from tunewright.textbook import entry_for, pointed_to
 from tunewright.textbook_entries import Number, book
 
 Scale = Literal["linear", "log", "logit"]
@@ -102,12 +102,10 @@ def _entry(option: Option, words: str) -> Number | None:
         if isinstance(found, Number) and found.kind == option.kind:
             return found
     # without a range near the default to compare, an entry counts only where words point to its family
-    text = f" {re.sub(r'[^a-z0-9]+', ' ', f'{words} {option.help}'.lower())} "
     for probe in _wide(option):
         found = entry_for(probe, words)
         if isinstance(found, Number) and found.kind == option.kind:
-            family = book().families[found.family]
-            return found if any(f" {word} " in text for word in family.words) else None
+            return found if pointed_to(found, f"{words} {option.help}") else None
     return None
 
 
