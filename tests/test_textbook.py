@@ -130,6 +130,17 @@ def test_a_mistake_in_the_book_is_named(old: str, new: str, says: str) -> None:
         (Float("learning_rate", 0.01, 1, log=True), "AdaBoostClassifier", "adaboost"),
         (Int("max_depth", 1, 50), "sklearn.ensemble.RandomForestRegressor", "forest"),
         (Float("C", 1e-3, 1e3, log=True), "LogisticRegression", "linear"),
+        (Float("alpha", 1e-7, 1, log=True), "SGDClassifier, a linear model on text", "sgdlinear"),
+        (Float("alpha", 0, 1), "elastic net by glmnet", "glmnet"),
+        (Float("lambda", 1e-5, 10, log=True), "elastic net by glmnet", "linear"),
+        (Float("ccp_alpha", 1e-5, 0.1, log=True), "extra trees", "forest"),
+        (Float("ccp_alpha", 1e-5, 0.1, log=True), "decision tree", "tree"),
+        (Int("n_estimators", 50, 500), "isolation forest", "isolation"),
+        (Int("n_trees", 100, 5000), "gbm in R", "boosting"),
+        (Float("max_features", 0.1, 1), "isolation forest", "isolation"),
+        (Float("ent_coef", 1e-4, 1, log=True), "SAC on Hopper", "sac"),
+        (Float("alpha", 1e-4, 1, log=True), "soft actor-critic", "sac"),
+        (Int("estimator__max_depth", 1, 10), "AdaBoost", "adaboost"),
     ],
 )
 def test_the_entry_is_chosen_by_words_and_range(parameter: Parameter, goal: str, expected: str) -> None:
@@ -148,9 +159,11 @@ def test_the_entry_is_chosen_by_words_and_range(parameter: Parameter, goal: str,
         (Float("dropout", 0.1, 3), "transformer"),
         (Choice("optimizer", ["adamw", "hill_climbing", "genetic", "tabu"]), ""),  # one known choice is no match
         (Choice("lr", ["small", "large"]), "AdamW"),
+        (Float("temperature", 0.01, 5, log=True), "distillation"),
+        (Float("max_samples", 0.1, 1), "isolation forest"),  # a share of unknown rows; what is known is a count
         (Float("learning_rate", 0.3, 0.9), "lightgbm"),  # touches the interval at its end
         (Float("alpha", 0, 1), "Holt-Winters forecast of sales"),
-        (Float("alpha", 1e-3, 1, log=True, about="temperature of the entropy"), "SAC on Hopper"),
+        (Float("alpha", 1e-3, 1, log=True, about="temperature of the entropy"), "DQN with a soft policy"),
         (Float("alpha", 1e-10, 1e-1, log=True), "Gaussian process regression"),
         (Int("rank", 4, 256), "matrix factorisation of ratings"),
         (Int("k", 2, 30), "k-means clusters of customers"),
