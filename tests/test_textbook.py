@@ -141,6 +141,10 @@ def test_a_mistake_in_the_book_is_named(old: str, new: str, says: str) -> None:
         (Float("ent_coef", 1e-4, 1, log=True), "SAC on Hopper", "sac"),
         (Float("alpha", 1e-4, 1, log=True), "soft actor-critic", "sac"),
         (Int("estimator__max_depth", 1, 10), "AdaBoost", "adaboost"),
+        (Float("lr", 1e-6, 1e-2, log=True), "ViT trained with Lion", "lion"),
+        (Float("beta2", 0.9, 0.9999), "ViT trained with Lion", "lion"),
+        (Float("lr", 1e-6, 1e-2, log=True), "DCGAN on faces with Adam", "gan"),
+        (Float("beta1", 0, 0.99), "DCGAN on faces with Adam", "gan"),
     ],
 )
 def test_the_entry_is_chosen_by_words_and_range(parameter: Parameter, goal: str, expected: str) -> None:
