@@ -54,7 +54,7 @@ def entry_for(parameter: Parameter, goal_text: str = "") -> Entry | None:
     goal, own = _words(goal_text), _words(_beside(parameter))
     named: list[tuple[int, Entry]] = []
     for entry in _named(parameter.name):
-        if isinstance(entry, OneOf) == (_range(parameter) is None):
+        if isinstance(entry, OneOf) == (_range(parameter) is None) and not _hit(entry.unless, own):
             family = book().families[entry.family]
             named.append((family.weight * (_OWN * _hit(family.words, own) or _hit(family.words, goal)), entry))
     most = max((hits for hits, _ in named), default=0)

@@ -23,6 +23,8 @@ class Entry(BaseModel):
     """The context, a key of `Book.families`."""
     interacts: tuple[str, ...] = ()
     """What moves its best value."""
+    unless: tuple[str, ...] = ()
+    """Words beside a parameter of this name by which it is something else."""
     note: str
     source: str = Field(min_length=10)
     """Where the numbers are from: a library with its version, a paper with its arXiv number, a book."""
