@@ -124,6 +124,9 @@ def test_a_mistake_in_the_book_is_named(old: str, new: str, says: str) -> None:
         (Float("C", 1e-3, 1e3, log=True), "logistic regression", "linear"),
         (Choice("learning_rate", ["constant", "invscaling", "adaptive"]), "", "mlp"),
         (Choice("gamma", ["auto", "scale"]), "", "svm"),
+        (Int("depth", 2, 40), "random forest", "forest"),
+        (Int("depth", 1, 20), "decision tree", "tree"),
+        (Int("depth", 1, 20), "a small transformer", "neural"),
         (Float("momentum", 0.01, 0.99, about="of SGD"), "ResNet with batch normalisation", "sgd"),
         (Int("max_depth", 1, 30), "XGBClassifier on a table", "boosting"),
         (Int("max_depth", 1, 30), "compare LGBMRegressors", "boosting"),
@@ -167,6 +170,7 @@ def test_the_entry_is_chosen_by_words_and_range(parameter: Parameter, goal: str,
         (Float("momentum", 0.01, 0.99, about="of batch normalisation"), "ResNet with SGD"),
         (Float("eps", 1e-8, 1e-4, log=True, about="of the layer norms"), "GPT with AdamW"),
         (Float("gamma", 0.5, 0.999, about="factor of the learning rate decay"), "PPO on CartPole"),
+        (Float("l1", 1e-6, 0.1, log=True), "sparse autoencoder"),
         (Float("temperature", 0.01, 5, log=True), "distillation"),
         (Float("max_samples", 0.1, 1), "isolation forest"),  # a share of unknown rows; what is known is a count
         (Float("learning_rate", 0.3, 0.9), "lightgbm"),  # touches the interval at its end
