@@ -165,6 +165,27 @@ def test_a_full_disk_is_named_and_finished_trials_are_safe(small_disk):
     study.close()
 
 
+def test_a_ctrl_c_while_a_connection_is_given_back_leaves_no_traceback_in_the_terminal(tmp_path):
+    program = """
+import sys
+from sqlalchemy import event
+from tunewright.storage import Address, connect
+
+def ctrl_c(*_):
+    raise KeyboardInterrupt
+
+storage, rdb = connect(Address.of(sys.argv[1]), create=True)
+event.listen(rdb.engine, "reset", ctrl_c)
+try:
+    storage.get_all_studies()
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    url = f"sqlite:///{tmp_path}/tune.db"
+    done = subprocess.run([sys.executable, "-c", program, url], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
 def test_sqlite_runs_with_the_settings_that_make_it_quick(study):
     with study._table.rdb.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

@@ -3,6 +3,7 @@
 Two kinds: an SQLite file (one machine) and PostgreSQL (many). Optuna's tables, read and written through Optuna.
 """
 
+import logging
 import os
 import random
 import shutil
@@ -26,6 +27,8 @@ BUSY_SECONDS = 60
 CONNECT_SECONDS = 10
 _OPEN_SECONDS = 30.0  # for all tries, when several processes make one database at once
 _FULL = 1 << 20
+_UNLESS_ASKED = logging.NullHandler()
+"""Where nobody has set up logging, Python prints what a library logs as an error to a person's terminal."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,12 @@ def _connect(address: Address, *, create: bool) -> "tuple[BaseStorage, RDBStorag
         engine.dispose()
     escaped = address.url.replace("{", "{{").replace("}", "}}")  # Optuna formats it as a template
     with quiet():
-        rdb = RDBStorage(escaped, engine_kwargs=options)
+        # a name of its own, so that other engines in this process log as they did
+        rdb = RDBStorage(escaped, engine_kwargs={**options, "pool_logging_name": "tunewright"})
+    # SQLAlchemy logs with a traceback that a connection could not be given back; a Ctrl-C then is raised as well
+    logger = rdb.engine.pool.logger
+    assert isinstance(logger, logging.Logger)  # the other kind stands where echo_pool is asked for
+    logger.addHandler(_UNLESS_ASKED)
     if sqlite:
         sqlalchemy.event.listen(rdb.engine, "connect", _relax)
         rdb.engine.dispose()  # connections made so far have not heard of it
