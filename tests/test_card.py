@@ -130,7 +130,7 @@ FAULTS: list[tuple[dict[str, Any], tuple[str | int, ...], str, str]] = [
     ({"space": [3]}, ("space", 0), "the parameter is 3", "name: lr"),
     ({"space": {"lr": None}}, ("space", "lr"), "the parameter is None", "name: lr"),
     ({"space": {"lr": {"name": "lr", "type": "float"}}}, ("space", "lr"), "its name twice", "inner"),
-    ({"space": {"lr": {"low": 1, "high": 2}}}, ("space", "lr", "type"), "type None", "float, int, choice"),
+    ({"space": {"lr": {"low": 1, "high": 2}}}, ("space", "lr", "type"), "no type", "float, int, choice"),
     ({"space": [{"name": "a", "type": "flot"}]}, ("space", 0, "type"), "type 'flot'", "did you mean 'float'?"),
     (
         {"space": [{"name": "a", "type": "int", "low": 1, "high": 2, "stepp": 1}]},

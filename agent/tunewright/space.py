@@ -373,18 +373,21 @@ def parameter_from_json(record: Mapping[str, Any]) -> Parameter:
         )
     fields = dict(record)
     name, kind = fields.pop("name", None), fields.pop("type", None)
-    if not isinstance(kind, str) or kind not in _KINDS:
+    who = "a parameter" if name is None else f"parameter {name!r}"
+    if "type" in record and (not isinstance(kind, str) or kind not in _KINDS):
         raise SpaceError(
-            f"parameter {name!r} has type {kind!r}", f"{did_you_mean(kind, _KINDS)}the types are {', '.join(_KINDS)}"
+            f"{who} has type {kind!r}", f"{did_you_mean(kind, _KINDS)}the types are {', '.join(_KINDS)}"
         ).at("type")
-    cls = _KINDS[kind]
-    known = [key for key in inspect.signature(cls).parameters if key != "name"]
+    kinds = _KINDS.values() if kind is None else [_KINDS[kind]]
+    known = dict.fromkeys(["name", "type", *(key for one in kinds for key in inspect.signature(one).parameters)])
     for key in fields:
         if key not in known:
             raise SpaceError(
-                f"parameter {name!r} has a key {key!r}",
-                f"{did_you_mean(key, known)}a {kind} has name, type, {', '.join(known)}",
+                f"{who} has a key {key!r}", f"{did_you_mean(key, known)}a {kind or 'parameter'} has {', '.join(known)}"
             ).at(str(key))
+    if kind is None:
+        raise SpaceError(f"{who} has no type", f"the types are {', '.join(_KINDS)}").at("type")
+    cls = _KINDS[kind]
     needed = ("choices",) if cls is Choice else ("low", "high")
     for key in needed:
         if key not in fields:
