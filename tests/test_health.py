@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from toy import config, done, failed
 
@@ -54,8 +56,9 @@ def test_three_outer_failures_in_a_row_stop_the_study() -> None:
         failed(i, config(), "crashed", fault="host", detail="disk full") for i in (1, 2, 3)
     ]
     check_healthy(trials[:3], trials[2])
-    with pytest.raises(ToolError, match=r"3 trials in a row[\s\S]*disk full"):
-        check_healthy(trials, trials[3])
+    with pytest.raises(ToolError, match=r"3 trials in a row[\s\S]*disk full") as error:
+        check_healthy(trials, trials[3], Path("/project"))
+    assert "relative paths count from /project" in error.value.hint
 
 
 def test_a_trial_that_ended_well_here_is_not_stopped_by_the_row_of_another_process() -> None:

@@ -290,6 +290,17 @@ def test_a_crash_of_trial_0_stops_with_its_log_and_the_next_session_tries_it_aga
     assert [(x.number, x.attempt, x.status) for x in trials] == [(0, 2, "done"), (1, 1, "done")]
 
 
+def test_a_program_that_is_not_found_is_told_with_the_folder_in_which_it_was_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    tool = {"command": ["{python}", "gone.py", "{config}"], "cwd": str(tmp_path / "project")}
+    with pytest.raises(ToolError, match=r"first trial crashed") as error:
+        Tuner(card(tool=tool), None, storage=f"sqlite:///{tmp_path}/study.db", folder=tmp_path / "runs").run(trials=2)
+    assert f"relative paths count from {tmp_path / 'project'}" in error.value.hint
+    with pytest.raises(ToolError, match=r"first trial crashed") as error:
+        tuner(tmp_path, name="function").run(lambda c: 1 / 0, trials=2)
+    assert "paths" not in error.value.hint
+
+
 def test_without_a_default_a_first_configuration_that_crashes_does_not_end_the_study(tmp_path: Path) -> None:
     crashing: list[float] = []
 

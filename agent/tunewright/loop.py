@@ -23,7 +23,7 @@ from tunewright.pruning.early import EarlyStop
 from tunewright.result import Result
 from tunewright.rivals import AlreadyFinishedError, Withdrawn
 from tunewright.stopping import StopReason, most_trials
-from tunewright.toolbox import open_tool
+from tunewright.toolbox import folder_of, open_tool
 from tunewright.trial import Trial
 from tunewright_tools.base import Job, Outcome, Tool
 
@@ -148,7 +148,8 @@ class Tuner(AskTell):
                         trial = self._ended(trial, report.outcome)  # on disk before we go on
                         ended = True
                         yield Finished(trial, self._is_best(trial))
-                        check_healthy(self.study.trials(), trial)
+                        where = folder_of(executor.tool) if isinstance(executor, LocalExecutor) else None
+                        check_healthy(self.study.trials(), trial, where)
                 self._renew(running.items(), executor.now())
                 if self._asked_to_end == "now":
                     self.stopped = _ASKED

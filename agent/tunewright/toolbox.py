@@ -1,6 +1,7 @@
 """The tool that a card names, ready to run."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tunewright.card import TaskCard
@@ -66,6 +67,13 @@ def command_of(card: TaskCard) -> list[str]:
     if card.tool.trainer is not None:
         return trainer(card.tool.trainer).argv((p.name for p in card.space), card.tool.options)
     return list(card.tool.command or [])
+
+
+def folder_of(tool: Tool) -> Path | None:
+    """The folder in which the tool's program runs, absolute; None for a tool that is no program."""
+    from tunewright_tools.command import CommandTool
+
+    return (tool.cwd or Path()).absolute() if isinstance(tool, CommandTool) else None
 
 
 def limits(card: TaskCard) -> Limits:
