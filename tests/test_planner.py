@@ -12,9 +12,12 @@ from tunewright.errors import CardError, StudyError
 from tunewright.llm.base import Reply
 from tunewright.llm.scripted import Scripted
 from tunewright.preview import preview
+from tunewright.prior import candidates
 from tunewright.report import earlier_lines, report
+from tunewright.seeds import draws
 from tunewright.space import Float, Int, Space
 from tunewright.starting import EARLIER, TEXTBOOK, of_textbook
+from tunewright.textbook import prior as textbook_prior
 from tunewright.turns import INITIAL, INITIAL_SMALL, TEXTBOOK_SMALL, WARM, WARM_SMALL
 from tunewright_tools.base import Outcome
 
@@ -172,7 +175,12 @@ def test_later_turns_of_the_textbook_run_a_draw_that_the_surrogate_likes(tmp_pat
     by_book = [t for t in trials if t.source == "textbook"]
     assert [t.predicted is None for t in by_book] == [str(t.config) in fixed for t in by_book]
     assert by_book[0].number == 1
-    assert any(t.predicted for t in by_book)
+    later = [t for t in by_book if t.predicted]
+    assert later
+    for t in later:
+        assert t.asked in candidates(card().space, textbook_prior(card()), 256, draws(0, t.number, "prior"))
+    # what the others of the draws lacked is no refusal of anybody's proposal
+    assert not any(r.proposal.source == "textbook" for t in trials for r in t.refused)
 
 
 def test_what_the_textbook_does_not_know_stays_quasi_random(tmp_path: Path) -> None:
