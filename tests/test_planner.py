@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import answers, card, config, objective
+from toy import answers, card, config, objective, points
 
 from tunewright import Tuner
 from tunewright.earlier import Earlier, Row, fitting, recorded
@@ -25,6 +25,26 @@ from tunewright_tools.base import Outcome
 def sources(folder: Path, model: Any, trials: int, **changes: Any) -> list[tuple[str, str]]:
     tuner = Tuner(card(**changes), model, storage=f"sqlite:///{folder}/study.db", folder=folder / "runs")
     return [(t.turn, t.source) for t in tuner.run(objective, trials=trials).trials]
+
+
+def test_zero_shot_points_run_in_the_models_order_whatever_others_have_found(tmp_path: Path) -> None:
+    rates = [0.03, 0.05, 0.012, 0.02, 0.008]
+    model = Scripted([points(*rates)])
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, textbook=False) as tuner:
+        tuner.enqueue([config(lr, width) for lr, width in ((1e-5, 16), (1e-4, 32), (1e-4, 512), (4e-4, 16))])
+        trials = tuner.run(objective, trials=5 + WARM).trials
+    assert [t.config["lr"] for t in trials if t.source == "llm"] == rates
+
+
+def test_later_points_of_a_model_run_in_its_order_while_no_run_has_a_value(tmp_path: Path) -> None:
+    model = Scripted([answers], repeat_last=True)
+    with Tuner(card(), model, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, textbook=False) as tuner:
+        for _ in range(20):
+            tuner.tell(tuner.ask(), status="diverged")
+        later = [c for c in tuner.study.ledger.calls() if c.purpose == "propose"]
+        ran = [(t.call_id, t.call_index) for t in tuner.study.trials() if t.source == "llm"]
+    assert later
+    assert [(c.id, 0) for c in later if (c.id, 0) in ran] == [x for x in ran if "-propose-" in str(x[0])]
 
 
 def test_a_model_has_its_zero_shot_turns_after_the_default_and_the_textbooks_guess(tmp_path: Path) -> None:
