@@ -365,6 +365,19 @@ def test_earlier_trials_run_also_where_no_other_configuration_is_found(
     assert [(t.turn, t.config) for t in found] == [("default", {"a": 7, "b": 7}), ("earlier", {"a": 5, "b": 5})]
 
 
+def test_where_nothing_but_the_default_is_found_the_relations_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunewright.space._BATCHES", 1)
+    whole = Int("a", 1, 10**6, default=7)
+    tight = card(space=Space(whole, replace(whole, name="b"), relations=["a == b"]))
+    with (
+        Tuner(tight, None, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner,
+        pytest.raises(CardError, match="only 0 of the configurations drawn fulfil a == b"),
+    ):
+        tuner.run(lambda c: c["a"] - 6.0, trials=2)
+
+
 def test_where_only_what_was_found_is_used_up_nobody_says_that_all_was_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
