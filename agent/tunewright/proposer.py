@@ -84,8 +84,8 @@ class Proposer:
         most = self.card.budget.usd
         return most is not None and 0 < self._spent() >= most
 
-    def ask(self, round: Round, number: int, brief: Brief, n: int, taken: Collection[str]) -> list[Call]:
-        """The calls made for trial `number`: n configurations in one request or, of a small model, in n requests.
+    def ask(self, round: Round, number: int, brief: Brief, n: int, taken: Collection[str]) -> None:
+        """Make the calls for trial `number`: n configurations in one request or, of a small model, in n requests.
 
         When no configuration of the round is usable (complete, in range, not in `taken`), it is asked once more; where
         the reply was cut before it held one, the same again, with room for a model that thinks first.
@@ -97,7 +97,7 @@ class Proposer:
             question = self.asker.ask(round, brief, size)
             calls.append(self._call(question, number, k, repair=False))
             if calls[-1].error or self._spent_up() or (had_room and self._cut(calls[-1])):
-                return calls
+                return
         if not any(self._usable(p, taken) for call in calls for p in call.proposals):
             again = question
             if not self._cut(calls[-1]):
@@ -106,7 +106,6 @@ class Proposer:
             calls.append(self._call(again, number, len(sizes) - 1, repair=True))
             if not calls[-1].error and not any(call.proposals for call in calls):
                 self.unanswered.append(f"{self.chat.name}: neither reply held a configuration")
-        return calls
 
     def _cut(self, call: Call) -> bool:
         """Whether the reply ended at its limit of tokens without a configuration; a small one is limited on purpose."""
