@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import answers, card, config, objective
+from toy import answers, card, config, objective, points
 
 from tunewright import Tuner
 from tunewright.errors import ModelError
@@ -44,6 +44,18 @@ def test_the_model_is_told_of_the_trials_that_the_stop_rule_leaves(tmp_path: Pat
     assert "4 trials are left" in model.requests[0].messages[-1].content  # the default and the textbook's guess ran
     shown = preview(changed, Scripted([]), base_url=None, prices=None, trials=30, seed=0)
     assert shown.trials == 6
+
+
+def test_what_a_call_took_and_how_it_ended_is_on_record(tmp_path: Path) -> None:
+    reply = Reply("{}", points(0.02), tokens_in=11, tokens_out=7, seconds=3.5, cost_usd=0.25, finish="stop")
+    with Tuner(card(), Scripted([reply]), f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner:
+        tuner.run(objective, trials=3)
+        (call,) = tuner.study.ledger.calls()
+        took = tuner.study.trials()[2]
+    assert (call.tokens_in, call.tokens_out, call.seconds, call.cost_usd, call.finish) == (11, 7, 3.5, 0.25, "stop")
+    assert (call.model, call.purpose, call.reply, call.error) == ("scripted", "first_round", "{}", "")
+    assert call.started <= (took.started or 0.0)
+    assert (took.call_id, took.rationale) == (call.id, "try 0.02")
 
 
 @pytest.mark.parametrize("trusted", [True, False])
