@@ -167,11 +167,12 @@ def test_the_model_is_left_alone_while_a_round_of_calls_would_cost_too_much(
     study = session.open(toy_card(root))
     study.set("textbook", False)  # trial 1 is the model's
     session.known_commands.add(str(command_text(study.card)))
-    study.ledger.record(Call("warmstart-0-0", 0, "first_round", chat.name, "", "", "", cost_usd=0.02))
+    for name, price in (("dear", 0.02), ("cheap", 0.001)):  # the dearest stands for the next ones
+        study.ledger.record(Call(f"warmstart-0-{name}", 0, "first_round", chat.name, "", "", "", cost_usd=price))
     call(session, "run_trials", {"trials": 2}, by="model")
     events = [h.event for h in session.events()]
     assert any(isinstance(e, Silenced) for e in events)
-    assert sum(c.cost_usd or 0.0 for c in study.ledger.calls()) - 0.02 == pytest.approx(spent)
+    assert sum(c.cost_usd or 0.0 for c in study.ledger.calls()) - 0.021 == pytest.approx(spent)
     assert budget.left().usd == pytest.approx(usd - spent)
     assert [t.done for t in study.trials()] == [True, True]
 
