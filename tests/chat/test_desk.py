@@ -113,6 +113,17 @@ def test_the_greeting_says_what_is_there_and_that_a_larger_model_talks_better(
     assert "no study yet" in fresh.text()
 
 
+def test_the_greeting_names_the_studies_none_of_which_is_current_and_a_model_that_was_handed_in(
+    toy: Session, voice: Kept
+) -> None:
+    toy.open(toy_card(toy.root, name="other"))
+    toy.current, toy.model = None, Scripted([], name="tiny", trusted_tools=False)
+    Desk(toy, voice).open(None)
+    studies, model = voice.text("dim").splitlines()
+    assert studies == "studies on record: toy, other; /use NAME makes one current"
+    assert model.startswith("The tiny model is not trusted with tools: ")
+
+
 def test_a_card_is_opened_and_its_command_known(root: Path, opened: Callable[..., Session], voice: Kept) -> None:
     session = opened(root, approver=Ask(voice.ask))
     (root / "tune.yaml").write_text(json.dumps(toy_card(root).to_json()))

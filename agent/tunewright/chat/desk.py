@@ -100,15 +100,16 @@ class Desk:
             lines.append(f"studies on record: {', '.join(names)}; /use NAME makes one current")
         else:
             lines.append("no study yet: /look SCRIPT.py shows what can be tuned, /setup starts a study")
-        if self.conversation is None:
-            model = self.session.model if isinstance(self.session.model, str) else "no"
+        model = self.session.model
+        if self.conversation is None and model is not None:
             lines.append(
-                f"The {model} model is not trusted with tools: commands (/help) and short plain sentences work here, "
-                "such as 'run 12 more trials' or 'keep batch size at 64'. A larger model talks better: "
-                "--model openai/NAME or PROVIDER/NAME."
-                if self.session.model is not None
-                else "No model is asked: commands (/help) and short plain sentences work here. --model "
-                "openai/NAME talks."
+                f"The {model if isinstance(model, str) else model.name} model is not trusted with tools: commands "
+                "(/help) and short plain sentences work here, such as 'run 12 more trials' or 'keep batch size at 64'. "
+                "A larger model talks better: --model openai/NAME or PROVIDER/NAME."
+            )
+        elif self.conversation is None:
+            lines.append(
+                "No model is asked: commands (/help) and short plain sentences work here. --model openai/NAME talks."
             )
         return "\n".join(lines)
 
