@@ -124,6 +124,18 @@ def test_the_greeting_names_the_studies_none_of_which_is_current_and_a_model_tha
     assert model.startswith("The tiny model is not trusted with tools: ")
 
 
+def test_the_line_below_the_prompt_says_what_runs_else_where_one_is(
+    root: Path, opened: Callable[..., Session], voice: Kept
+) -> None:
+    desk = Desk(opened(root), voice)
+    assert desk.status() == "study (none), nothing runs"
+    desk.session.open(toy_card(root, seconds=20))
+    assert desk.status() == "study toy, nothing runs"
+    desk.handle("/run 2")
+    desk.listen(30)
+    assert desk.status().startswith("toy: 0 of 2 trials, trial 0, ")
+
+
 def test_a_card_is_opened_and_its_command_known(root: Path, opened: Callable[..., Session], voice: Kept) -> None:
     session = opened(root, approver=Ask(voice.ask))
     (root / "tune.yaml").write_text(json.dumps(toy_card(root).to_json()))
