@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tunewright.errors import TunerError
-from tunewright.events import Finished, Silenced, Started, Stopped
+from tunewright.events import Finished, Progress, Silenced, Started, Stopped
 from tunewright.ledger import Call
 from tunewright.llm.base import Reply
 from tunewright.llm.scripted import Scripted
@@ -80,6 +80,32 @@ def test_stopping_now_ends_the_trial_which_can_run_again(root: Path, opened: Ope
     list(session.events())
     assert [t.status for t in session.study().trials()] == ["cancelled"]
     assert len(session.study().queue()) == 1
+
+
+def test_asked_to_let_trials_end_that_are_being_ended_it_says_so(root: Path, opened: Open) -> None:
+    go = root / "go"
+    (root / "train.py").write_text(f"""
+import pathlib, signal, sys, time
+
+def linger(*_):
+    while not pathlib.Path({str(go)!r}).exists():
+        time.sleep(0.02)
+    sys.exit(1)
+
+signal.signal(signal.SIGTERM, linger)
+print("epoch: 0 loss: 1.0", flush=True)
+time.sleep(60)
+""")
+    session = opened(root)
+    session.open(toy_card(root))
+    call(session, "run_trials", {"trials": 2}, by="person")
+    first(session, Progress)
+    call(session, "stop_run", {"now": True}, by="person")
+    answer = call(session, "stop_run", {}, by="person")
+    go.touch()
+    list(session.events())
+    assert (answer.data["state"], answer.text) == ("stopping", "Stopping toy, ending its trials now.")
+    assert [t.status for t in session.study().trials()] == ["cancelled"]
 
 
 def test_a_broken_script_is_an_event_and_a_state_and_keys_stay_out(root: Path, opened: Open) -> None:

@@ -105,7 +105,7 @@ class Run:
     def stop(self, *, now: bool) -> None:
         """Start no further trial; with `now`, also end the trials that run: they are put in line to run again."""
         with self._lock:
-            if self.active:
+            if self.active and self._state != "stopping":
                 self._state = "stopping" if now else "finishing"
                 self._tuner.finish(now=now)
 

@@ -108,8 +108,9 @@ def stop_run(session: Session, arguments: Stop) -> Answer:
     if run is None:
         raise StudyError(f"no run of {study.name!r} was started by this session", "see show_study for its state")
     run.stop(now=arguments.now)
-    how = "ending its trials now" if arguments.now else "letting its trials end"
-    return Answer({"study": study.name, "state": run.state}, f"Stopping {study.name}, {how}.")
+    state = run.state  # an earlier call may have begun to end them already
+    how = "ending its trials now" if arguments.now or state == "stopping" else "letting its trials end"
+    return Answer({"study": study.name, "state": state}, f"Stopping {study.name}, {how}.")
 
 
 def run_data(run: Run | None) -> dict[str, Any] | None:
