@@ -430,6 +430,14 @@ def test_a_process_with_our_number_in_another_container_is_another_one(tmp_path:
     assert t.confirm(2, objective=noisy).verdict.told_apart is not None
 
 
+def test_one_whose_machine_is_silent_for_as_long_as_its_lease_is_taken_over(tmp_path: Path) -> None:
+    t = studied(tmp_path)
+    gone = {**Lease.mine().to_json(), "host": "another", "machine": "another", "boot": "another", "until": 1.0}
+    t.study.set("confirming", gone)
+    assert t.confirm(2, objective=noisy).verdict.told_apart is not None
+    assert t.study.get("confirming") is None
+
+
 def test_constraints_choose_among_what_keeps_them(tmp_path: Path) -> None:
     t = studied(tmp_path, constraints=["loss >= 0.3"])
     chosen = [label for label, _ in arms_of(t.study, 1)]
