@@ -25,7 +25,7 @@ def calling(name: str, **arguments: Any) -> Reply:
 
 
 def said(text: str) -> Reply:
-    return Reply(text, cost_usd=0.02)
+    return Reply(text, tokens_in=30, tokens_out=4, seconds=1.5, cost_usd=0.02, finish="stop")
 
 
 def test_calls_are_made_shown_and_answered_until_the_model_speaks(toy: Session) -> None:
@@ -49,6 +49,9 @@ def test_calls_are_made_shown_and_answered_until_the_model_speaks(toy: Session) 
     assert {tool.name for tool in model.requests[0].tools} >= {"run_trials", "pin"}
     calls = [c for c in toy.study().ledger.calls() if c.purpose == "chat"]
     assert [c.cost_usd for c in calls] == [0.01, 0.01, 0.02]
+    last = calls[-1]
+    assert (last.tokens_in, last.tokens_out, last.seconds, last.finish) == (30, 4, 1.5, "stop")
+    assert (last.model, last.reply, last.error, last.number) == ("scripted", "trial 2 it is", "", 6)
 
 
 def test_a_model_that_thinks_its_tokens_away_is_given_room_and_keeps_it(toy: Session) -> None:
