@@ -111,10 +111,10 @@ def test_the_documents_name_every_key_of_a_parameter_a_source_and_the_data() -> 
     from tunewright import dataset
     from tunewright.card_earlier import EarlierCard
     from tunewright.card_pruner import NAMES, PrunerCard
-    from tunewright.space import _KINDS
+    from tunewright.parameters import KINDS
 
-    of_parameters = {field.name for kind in _KINDS.values() for field in fields(kind)}
-    assert {*of_parameters, *_KINDS} <= _coded("README.md")
+    of_parameters = {field.name for kind in KINDS.values() for field in fields(kind)}
+    assert {*of_parameters, *KINDS} <= _coded("README.md")
     assert {*dataset._READ, *EarlierCard.model_fields, *PrunerCard.model_fields, *NAMES} <= _coded("docs/method.md")
 
 

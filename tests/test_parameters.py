@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewright.errors import SpaceError
-from tunewright.parameters import Choice, Float, Int, Parameter
-from tunewright.space import parameter_from_json
+from tunewright.parameters import Choice, Float, Int, Parameter, parameter_from_json
 
 few = settings(max_examples=60, deadline=None)
 
@@ -404,3 +403,48 @@ def test_draws_of_a_log_int_reach_every_value_as_the_scale_says() -> None:
         expected = math.log((k + 0.5) / (k - 0.5)) / math.log(16.5 / 0.5)
         assert abs((values == k).mean() - expected) < 0.02
         assert (values == k).any()
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"name": "a", "type": "floatt", "low": 0, "high": 1}, "type 'floatt'"),
+        ({"name": "a", "low": 0, "high": 1}, "no type"),
+        ({"name": "a", "type": ["float"]}, r"type \['float'\]"),
+        ({"name": "a", "type": "float", "low": 0}, "no 'high'"),
+        ({"name": "a", "type": "choice"}, "no 'choices'"),
+        ({"name": "a", "type": "float", "low": 0, "high": 1, "lgo": True}, "a key 'lgo'"),
+        ({"name": "a", "type": "float", "low": 0, "high": 1, 3: True}, "a key 3"),
+        ({"type": "float", "low": 0, "high": 1}, "name None"),
+        ("a", "not a mapping"),
+        (None, "not a mapping"),
+    ],
+)
+def test_broken_parameter_records_are_refused(record: Any, message: str) -> None:
+    with pytest.raises(SpaceError, match=message) as caught:
+        parameter_from_json(record)
+    assert caught.value.hint
+
+
+def test_a_near_miss_is_named() -> None:
+    with pytest.raises(SpaceError, match="did you mean 'float'"):
+        parameter_from_json({"name": "a", "type": "floatt", "low": 0, "high": 1})
+    with pytest.raises(SpaceError, match="did you mean 'default'"):
+        parameter_from_json({"name": "a", "type": "float", "low": 0, "high": 1, "default_": 1})
+
+
+@pytest.mark.parametrize(
+    ("written", "place", "said", "hint"),
+    [
+        ({"name": "lr", "typ": "float"}, ("typ",), "parameter 'lr' has a key 'typ'", "did you mean 'type'?"),
+        ({"name_": "n", "type": "int"}, ("name_",), "a parameter has a key 'name_'", "did you mean 'name'?"),
+        ({"name": "lr"}, ("type",), "parameter 'lr' has no type", "the types are float, int, choice"),
+    ],
+)
+def test_a_misspelt_name_or_type_of_a_parameter_is_named(
+    written: dict[str, Any], place: tuple[str, ...], said: str, hint: str
+) -> None:
+    with pytest.raises(SpaceError) as e:
+        parameter_from_json({**written, "low": 1, "high": 9})
+    assert (e.value.path, e.value.message) == (place, said)
+    assert e.value.hint.startswith(hint)

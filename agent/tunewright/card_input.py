@@ -7,7 +7,8 @@ from typing import Any
 
 from tunewright.card_parts import Constraint, Metric, build, items, refuse_unknown, shown
 from tunewright.errors import CardError, SpaceError
-from tunewright.space import Parameter, Space, parameter_from_json
+from tunewright.parameters import Parameter, parameter_from_json
+from tunewright.space import Space
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}[A-Za-z0-9_-]|[A-Za-z0-9]")
 _NOT_A_FOLDER = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.IGNORECASE)  # Windows devices

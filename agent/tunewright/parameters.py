@@ -1,19 +1,20 @@
-"""The kinds of parameters: `Float` and `Int` (from `numeric.py`), and `Choice`."""
+"""The kinds of parameters: `Float` and `Int` (from `numeric.py`), and `Choice`; a parameter from plain data."""
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tunewright.errors import SpaceError
+from tunewright.errors import SpaceError, did_you_mean
 from tunewright.numeric import Float, Int
 from tunewright.parameter import Parameter, Scalar, When, spelt, unboxed
 
 if TYPE_CHECKING:
     from tunewright.parameter import Units
 
-__all__ = ["Choice", "Float", "Int", "Parameter", "Scalar", "When"]
+__all__ = ["KINDS", "Choice", "Float", "Int", "Parameter", "Scalar", "When", "parameter_from_json"]
 
 
 @dataclass(frozen=True)
@@ -113,3 +114,40 @@ def _identity(value: Any) -> tuple[str, Any]:
         return kind, value
     kind = "bool" if isinstance(value, bool) else "number" if isinstance(value, int | float) else type(value).__name__
     return kind, value if isinstance(value, bool | int | float | str) else repr(value)
+
+
+KINDS: dict[str, type[Float] | type[Int] | type[Choice]] = {"float": Float, "int": Int, "choice": Choice}
+
+
+def parameter_from_json(record: Mapping[str, Any]) -> Parameter:
+    """One parameter from plain data such as `{"name": "lr", "type": "float", "low": 1e-5, "high": 0.1, "log": true}`.
+
+    Raises:
+        SpaceError: an unknown key or kind, a missing bound.
+    """
+    if not isinstance(record, Mapping):
+        raise SpaceError(
+            f"parameter {record!r} is not a mapping", "write {name: lr, type: float, low: 1e-5, high: 0.1}"
+        )
+    fields = dict(record)
+    name, kind = fields.pop("name", None), fields.pop("type", None)
+    who = "a parameter" if name is None else f"parameter {name!r}"
+    if "type" in record and (not isinstance(kind, str) or kind not in KINDS):
+        raise SpaceError(f"{who} has type {kind!r}", f"{did_you_mean(kind, KINDS)}the types are {', '.join(KINDS)}").at(
+            "type"
+        )
+    kinds = KINDS.values() if kind is None else [KINDS[kind]]
+    known = dict.fromkeys(["name", "type", *(key for one in kinds for key in inspect.signature(one).parameters)])
+    for key in fields:
+        if key not in known:
+            raise SpaceError(
+                f"{who} has a key {key!r}", f"{did_you_mean(key, known)}a {kind or 'parameter'} has {', '.join(known)}"
+            ).at(str(key))
+    if kind is None:
+        raise SpaceError(f"{who} has no type", f"the types are {', '.join(KINDS)}").at("type")
+    cls = KINDS[kind]
+    needed = ("choices",) if cls is Choice else ("low", "high")
+    for key in needed:
+        if key not in fields:
+            raise SpaceError(f"parameter {name!r} has no {key!r}", f"a {kind} needs {' and '.join(needed)}")
+    return cls(name, **fields)

@@ -1,16 +1,15 @@
 """The search space: parameters, their conditions and relations; checking, rounding, the unit cube, JSON."""
 
-import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from tunewright.errors import SpaceError, did_you_mean, whole
+from tunewright.errors import SpaceError, whole
 from tunewright.held import Held, by_name, plain, read_held
 from tunewright.parameter import spelt, unboxed
-from tunewright.parameters import Choice, Float, Int, Parameter
+from tunewright.parameters import Choice, Float, Int, Parameter, parameter_from_json
 from tunewright.relations import Relation
 from tunewright_tools.base import Config
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Checked", "Choice", "Fault", "Float", "Int", "Parameter", "Space"]
 
-_KINDS: dict[str, type[Float] | type[Int] | type[Choice]] = {"float": Float, "int": Int, "choice": Choice}
 _BATCHES = 50
 _KEYS = 4096
 """Keys that are remembered."""
@@ -359,37 +357,3 @@ def _place(parameter: Parameter, value: Any) -> Any:
     if isinstance(parameter, Choice):
         return parameter.index(value)
     return None if parameter.fault(value) else parameter.round(value)
-
-
-def parameter_from_json(record: Mapping[str, Any]) -> Parameter:
-    """One parameter from plain data such as `{"name": "lr", "type": "float", "low": 1e-5, "high": 0.1, "log": true}`.
-
-    Raises:
-        SpaceError: an unknown key or kind, a missing bound.
-    """
-    if not isinstance(record, Mapping):
-        raise SpaceError(
-            f"parameter {record!r} is not a mapping", "write {name: lr, type: float, low: 1e-5, high: 0.1}"
-        )
-    fields = dict(record)
-    name, kind = fields.pop("name", None), fields.pop("type", None)
-    who = "a parameter" if name is None else f"parameter {name!r}"
-    if "type" in record and (not isinstance(kind, str) or kind not in _KINDS):
-        raise SpaceError(
-            f"{who} has type {kind!r}", f"{did_you_mean(kind, _KINDS)}the types are {', '.join(_KINDS)}"
-        ).at("type")
-    kinds = _KINDS.values() if kind is None else [_KINDS[kind]]
-    known = dict.fromkeys(["name", "type", *(key for one in kinds for key in inspect.signature(one).parameters)])
-    for key in fields:
-        if key not in known:
-            raise SpaceError(
-                f"{who} has a key {key!r}", f"{did_you_mean(key, known)}a {kind or 'parameter'} has {', '.join(known)}"
-            ).at(str(key))
-    if kind is None:
-        raise SpaceError(f"{who} has no type", f"the types are {', '.join(_KINDS)}").at("type")
-    cls = _KINDS[kind]
-    needed = ("choices",) if cls is Choice else ("low", "high")
-    for key in needed:
-        if key not in fields:
-            raise SpaceError(f"parameter {name!r} has no {key!r}", f"a {kind} needs {' and '.join(needed)}")
-    return cls(name, **fields)

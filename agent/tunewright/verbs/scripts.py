@@ -10,8 +10,7 @@ from tunewright.errors import CardError
 from tunewright.init import Draft, Item, ScriptReading, propose, read_script
 from tunewright.init.options import option
 from tunewright.init.reading import Printed
-from tunewright.parameters import Parameter
-from tunewright.space import parameter_from_json
+from tunewright.parameters import Parameter, parameter_from_json
 from tunewright.verbs.faults import ArgumentFault, WrongCall, fault
 from tunewright_tools.catalog import Trainer
 
