@@ -11,8 +11,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ray.tune.search import Searcher
-from ray.tune.utils.util import flatten_dict, unflatten_dict
+try:
+    from ray.tune.search import Searcher
+    from ray.tune.utils.util import flatten_dict, unflatten_dict
+except ModuleNotFoundError as e:
+    raise ModuleNotFoundError(f"the searcher needs Ray Tune ({e}): pip install 'tunewright[ray]'", name=e.name) from e
 
 from tunewright.card import TaskCard
 from tunewright.errors import CardError, StudyError
