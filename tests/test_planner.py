@@ -6,6 +6,7 @@ import pytest
 from toy import answers, card, config, objective, points
 
 from tunewright import Tuner
+from tunewright.card import TaskCard
 from tunewright.earlier import Earlier, Row, fitting, recorded
 from tunewright.earlier_sources import read
 from tunewright.errors import CardError, StudyError
@@ -353,12 +354,17 @@ def test_a_space_of_which_the_relations_leave_little_is_searched_all_the_same(
     assert found[-1].source == "surrogate"
 
 
+def tight_card(monkeypatch: pytest.MonkeyPatch) -> TaskCard:
+    """A card whose relations leave nothing but the default to be found by drawing."""
+    monkeypatch.setattr("tunewright.space._BATCHES", 1)
+    whole = Int("a", 1, 10**6, default=7)
+    return card(space=Space(whole, replace(whole, name="b"), relations=["a == b"]))
+
+
 def test_earlier_trials_run_also_where_no_other_configuration_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tunewright.space._BATCHES", 1)
-    whole = Int("a", 1, 10**6, default=7)
-    tight = card(space=Space(whole, replace(whole, name="b"), relations=["a == b"]))
+    tight = tight_card(monkeypatch)
     past = fitting("past", tight, [Row({"a": 5, "b": 5}, {"loss": 1.0}, "done")])
     with Tuner(tight, None, f"sqlite:///{tmp_path}/study.db", folder=tmp_path, earlier=[past]) as tuner:
         found = tuner.run(lambda c: abs(c["a"] - 6.0), trials=2).trials
@@ -368,9 +374,7 @@ def test_earlier_trials_run_also_where_no_other_configuration_is_found(
 def test_where_nothing_but_the_default_is_found_the_relations_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tunewright.space._BATCHES", 1)
-    whole = Int("a", 1, 10**6, default=7)
-    tight = card(space=Space(whole, replace(whole, name="b"), relations=["a == b"]))
+    tight = tight_card(monkeypatch)
     with (
         Tuner(tight, None, f"sqlite:///{tmp_path}/study.db", folder=tmp_path) as tuner,
         pytest.raises(CardError, match="only 0 of the configurations drawn fulfil a == b"),
